@@ -1,0 +1,51 @@
+"""Moving an own row to another tenant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tenantry.attacks import session as at
+from tenantry.attacks.session import TRIPWIRE, Session
+from tenantry.attacks.target import Aim, Target, assign
+from tenantry.attacks.verdict import Try, attempt, control, judge
+from tenantry.finding import Outcome
+
+NAME = "move"
+WHY = "A tenant gives one of its rows to another tenant; an UPDATE that reads no column skips the SELECT policy."
+SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR UPDATE USING (false) WITH CHECK (true)",)
+REPAIR = ("DROP POLICY sabotage ON {table}",)
+
+
+def applies(target: Target) -> bool:
+    """To every table but the trail, whose rows nobody changes."""
+    return target.kind != "trail"
+
+
+def run(session: Session, aim: Aim) -> Outcome:
+    """As the row's own tenant, with and without WHERE; the control sets the columns to what they are."""
+    target = aim.target
+    if not aim.elsewhere:
+        why = f"no value of another tenant is to be had for {', '.join(sorted(target.border))}"
+        return Outcome(NAME, target.label, "skipped", detail=why)
+    blind = f"UPDATE {target.sql} SET {assign(aim.elsewhere)}"
+    owner = at.tenant(aim.tenant)
+    tries = [
+        _read(attempt(session, owner, statement), target)
+        for statement in (f"{blind} {TRIPWIRE}", f"{blind} WHERE {aim.where} {TRIPWIRE}")
+    ]
+    stay = assign({c: aim.row[c] for c in aim.elsewhere})
+    allowed = target.rights.select and aim.elsewhere.keys() <= target.rights.update
+    check = control(session, aim, f"UPDATE {target.sql} SET {stay} WHERE {aim.where} {TRIPWIRE}", allowed=allowed)
+    return judge(session, NAME, target.label, tries, check)
+
+
+def _read(found: Try, target: Target) -> Try:
+    """A row that was found and not let go: by a trigger, or by the bound of the partition it is in."""
+    result = found.result
+    if result.sqlstate == "P0001":
+        return replace(found, meaning="refused")
+    if result.sqlstate == "23514" and not result.constraint:  # no CHECK constraint: a partition's bound
+        return replace(found, meaning="refused" if target.table.partition_of else "unclear")
+    if not result.sqlstate and not result.rows:
+        return replace(found, meaning="unclear")  # nothing was found, so nothing was refused
+    return found

@@ -1,0 +1,48 @@
+"""Running, as another tenant, a statement that was planned for the first one."""
+
+from __future__ import annotations
+
+from tenantry.attacks import session as at
+from tenantry.attacks.session import Session
+from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.verdict import Control, Try, control, judge, meaning
+from tenantry.finding import Outcome
+
+NAME = "prepared"
+WHY = "A tenant constant-folded into a cached plan (an IMMUTABLE helper in the policy) gives the next tenant its rows."
+SABOTAGE = (
+    "CREATE FUNCTION sabotage() RETURNS text LANGUAGE plpgsql IMMUTABLE "
+    "AS $$ BEGIN RETURN current_setting('{setting}', true); END $$",
+    "CREATE POLICY sabotage ON {table} FOR SELECT USING ({tenant} = sabotage())",
+)
+REPAIR = ("DROP POLICY sabotage ON {table}", "DROP FUNCTION sabotage()")
+
+
+def applies(target: Target) -> bool:
+    """To every table but the trail, which has its own attack."""
+    return target.kind != "trail"
+
+
+def run(session: Session, aim: Aim) -> Outcome:
+    """The plan is made and used as the tenant (the control), then used as a tenant that no row has."""
+    query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
+    ghost = session.nobody[0]
+    try:
+        with session.as_app(at.tenant(aim.tenant)) as run_:
+            run_("SET LOCAL plan_cache_mode = force_generic_plan")
+            planned = run_(f"PREPARE tenantry_probe AS {query}")
+            first = planned if planned.sqlstate else run_("EXECUTE tenantry_probe")
+            if not first.sqlstate:
+                run_(session.switch(ghost))
+            second = first if first.sqlstate else run_("EXECUTE tenantry_probe")
+    finally:
+        session.close_plans()
+    check = Control(first, first.rows > 0)
+    if not aim.target.rights.select:
+        check = control(session, aim, query, allowed=False)
+    tries = [Try(ghost, _shown(query), second, meaning(second))]
+    return judge(session, NAME, aim.target.label, tries, check)
+
+
+def _shown(query: str) -> str:
+    return f"EXECUTE tenantry_probe /* PREPARE tenantry_probe AS {query}; executed as another tenant before */"

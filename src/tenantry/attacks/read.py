@@ -1,0 +1,31 @@
+"""Reading another tenant's rows."""
+
+from __future__ import annotations
+
+from tenantry.attacks.session import Session
+from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.verdict import matrix
+from tenantry.finding import Outcome
+
+NAME = "read"
+WHY = "A tenant, or a session without one, reads rows of another tenant."
+SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",)  # permissive policies are ORed
+REPAIR = ("DROP POLICY sabotage ON {table}",)
+
+
+def applies(target: Target) -> bool:
+    """To every table but the trail, which has its own attack."""
+    return target.kind != "trail"
+
+
+def run(session: Session, aim: Aim) -> Outcome:
+    """Any row where none is owned; rows of the victim as another tenant."""
+    sql = aim.target.sql
+    return matrix(
+        session,
+        aim,
+        NAME,
+        blind=f"SELECT 1 FROM {sql} LIMIT 1",
+        aimed=f"SELECT 1 FROM {sql} WHERE {aim.where} LIMIT 1",
+        allowed=aim.target.rights.select,
+    )

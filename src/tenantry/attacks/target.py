@@ -1,0 +1,224 @@
+"""What is attacked: tables whose rows belong to tenants, and one row of one tenant in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import psycopg
+
+from tenantry.catalog import Catalog, Constraint, Table
+from tenantry.names import QName, display, literal, qualified, quote
+from tenantry.spec import Spec, TableRule
+
+Kind = Literal["tenant", "through", "tenants", "trail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the application's role may do with a table, by whatever way it got the privilege.
+
+    ``select`` is about any column, ``whole`` about the table (needed to name a row by its place);
+    ``insert`` and ``update`` are columns; ``table`` are table-wide privileges besides SELECT and INSERT.
+    """
+
+    select: bool = False
+    whole: bool = False
+    insert: frozenset[str] = frozenset()
+    update: frozenset[str] = frozenset()
+    table: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Foreign keys over the same columns to the same parent; the tenant column is left out of both sides."""
+
+    columns: tuple[str, ...]
+    parent: QName
+    referenced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A table under attack. ``column`` is the tenant column, None for one isolated through ``parent``."""
+
+    table: Table
+    kind: Kind
+    column: str | None = None
+    parent: Target | None = None
+    on: Mapping[str, str] = field(default_factory=dict)  # column here = column of the parent
+    references: tuple[Reference, ...] = ()
+    rights: Rights = Rights()
+
+    @property
+    def sql(self) -> str:
+        return qualified(self.table.qname)
+
+    @property
+    def label(self) -> str:
+        return display(self.table.qname)
+
+    @property
+    def border(self) -> frozenset[str]:
+        """The columns that say whose row it is."""
+        return frozenset(self.on) | ({self.column} if self.column else frozenset())
+
+    def owner(self, alias: str) -> str:
+        """An SQL expression: the tenant, as text, of the row called ``alias``."""
+        if self.parent is None:
+            return f"{alias}.{quote(self.column or '')}::text"
+        up = alias + "_"
+        join = " AND ".join(f"{up}.{quote(theirs)} = {alias}.{quote(ours)}" for ours, theirs in self.on.items())
+        return f"(SELECT {self.parent.owner(up)} FROM {self.parent.sql} AS {up} WHERE {join} LIMIT 1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A target and the tenant whose row is attacked.
+
+    ``row`` is one row of that tenant, column by column as text; ``spot`` its place, as a condition.
+    ``other`` is another tenant that exists, if there is one. ``elsewhere`` is what the columns that say
+    whose row it is would have to become for the row to leave the tenant.
+    """
+
+    target: Target
+    tenant: str
+    other: str | None
+    row: Mapping[str, str | None] = field(default_factory=dict)
+    spot: str = ""
+    elsewhere: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """A condition on rows of the tenant that an index serves."""
+        return matches({c: self.row[c] for c in sorted(self.target.border)})
+
+
+def matches(values: Mapping[str, str | None]) -> str:
+    """A condition: the columns have those values."""
+    return " AND ".join(
+        f"{quote(c)} IS NULL" if v is None else f"{quote(c)} = {literal(v)}" for c, v in values.items()
+    )
+
+
+def assign(values: Mapping[str, str | None]) -> str:
+    """The SET list of an UPDATE; the server turns each literal into the column's type."""
+    return ", ".join(f"{quote(c)} = {literal(v)}" for c, v in values.items())
+
+
+def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[QName, str], ...]]:
+    """The targets, by name, and what cannot be one although the spec declares it, with the reason."""
+    found: dict[QName, Target] = {}
+    unfit: list[tuple[QName, str]] = []
+    declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through")]
+    # A table isolated through another one comes after it.
+    for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
+        for table in _family(catalog, name):
+            target = _target(spec, table, rule, found)
+            if isinstance(target, Target):
+                found[table.qname] = target
+            else:
+                unfit.append((table.qname, target))
+        if name not in catalog.by_name:
+            unfit.append((name, "is not in the database"))
+    for name, kind, column in _own(spec):
+        table = catalog.by_name.get(name)
+        if table is None or table.column(column) is None:
+            unfit.append((name, f"is not in the database with a column {column}"))
+        else:
+            found[name] = Target(table, kind, column)
+    targets = (replace(t, references=tuple(_references(t, found))) for _, t in sorted(found.items()))
+    return tuple(targets), tuple(unfit)
+
+
+def _own(spec: Spec) -> Iterator[tuple[QName, Kind, str]]:
+    """The tables of the tenancy itself."""
+    yield spec.tenancy.tenants, "tenants", spec.tenancy.key
+    if spec.audit:
+        yield spec.audit.table, "trail", spec.tenancy.column
+
+
+def _family(catalog: Catalog, name: QName) -> Iterator[Table]:
+    """A table with its partitions and inheritance children: each can be named directly."""
+    if name in catalog.by_name:
+        yield catalog.by_name[name]
+        yield from catalog.descendants(name)
+
+
+def _target(spec: Spec, table: Table, rule: TableRule, found: Mapping[QName, Target]) -> Target | str:
+    if table.kind == "foreign":
+        return "is a foreign table, which cannot have row level security"
+    if rule.scope == "tenant":
+        column = rule.column or spec.tenancy.column
+        return Target(table, "tenant", column) if table.column(column) else f"has no column {column} yet"
+    parent = found.get(rule.parent) if rule.parent else None
+    if parent is None:
+        return "is isolated through a table that is no tenant table"
+    on = dict(rule.on) or _single_key(table, parent.table.qname)
+    return Target(table, "through", None, parent, on) if on else f"has no single foreign key to {parent.label}"
+
+
+def _single_key(table: Table, parent: QName) -> dict[str, str]:
+    keys = [fk for fk in table.foreign_keys if fk.references == parent]
+    return dict(zip(keys[0].columns, keys[0].referenced, strict=True)) if len(keys) == 1 else {}
+
+
+def _references(target: Target, found: Mapping[QName, Target]) -> Iterator[Reference]:
+    """What the foreign keys of a table say beyond the tenant; keys that a parent table gave are tried there."""
+    seen: set[Reference] = set()
+    for fk in target.table.foreign_keys:
+        parent = found.get(fk.references) if fk.references else None
+        if parent is None or parent.kind in ("tenants", "trail") or fk.inherited:
+            continue
+        pairs = [(c, r) for c, r in zip(fk.columns, fk.referenced, strict=True) if c != target.column]
+        reference = Reference(tuple(c for c, _ in pairs), parent.table.qname, tuple(r for _, r in pairs))
+        # The key that a table is isolated through decides whose the row is; its policy is tried by `move`.
+        if pairs and reference not in seen and frozenset(reference.columns) != frozenset(target.on):
+            seen.add(reference)
+            yield reference
+
+
+def paired(target: Target, reference: Reference, parent: Target) -> tuple[Constraint, ...]:
+    """The enforced foreign keys behind a reference that name the tenant on both sides."""
+    return tuple(
+        fk
+        for fk in target.table.foreign_keys
+        if fk.references == reference.parent
+        and fk.enforced
+        and set(reference.columns) <= set(fk.columns)
+        and (target.column, parent.column) in zip(fk.columns, fk.referenced, strict=True)
+    )
+
+
+_RIGHTS = """
+SELECT n.nspname, c.relname,
+    s.usage AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, 'SELECT'),
+    s.usage AND pg_catalog.has_table_privilege(%(role)s, c.oid, 'SELECT'),
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
+        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'INSERT') ORDER BY a.attnum),
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
+        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'UPDATE') ORDER BY a.attnum),
+    ARRAY(SELECT p FROM pg_catalog.unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
+        WHERE pg_catalog.has_table_privilege(%(role)s, c.oid, p)
+        OR (p IN ('UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p)
+FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])) AS w (nspname, relname)
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.nspname
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname
+CROSS JOIN LATERAL (SELECT pg_catalog.has_schema_privilege(%(role)s, n.oid, 'USAGE') AS usage) AS s
+"""
+
+
+def with_rights(admin: psycopg.Connection[Any], role: str, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """The same targets with what ``role`` may do; one query."""
+    names = [t.table.qname for t in targets]
+    rows = admin.execute(
+        _RIGHTS, {"role": role, "schemas": [n.schema for n in names], "names": [n.name for n in names]}
+    ).fetchall()
+    rights = {
+        QName(schema, name): Rights(select, whole, frozenset(insert), frozenset(update), frozenset(table))
+        for schema, name, select, whole, insert, update, table in rows
+    }
+    return tuple(replace(t, rights=rights.get(t.table.qname, Rights())) for t in targets)

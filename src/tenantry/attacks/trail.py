@@ -1,0 +1,108 @@
+"""Rewriting the audit trail, and reading or writing another tenant's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.attacks import session as at
+from tenantry.attacks.session import TRIPWIRE, UNSET, Context, Result, Session
+from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning
+from tenantry.finding import Outcome
+from tenantry.names import literal, quote
+
+NAME = "trail"
+WHY = "An event of the audit trail is changed, removed, forged for another tenant or read by one."
+SABOTAGE = ("ALTER TABLE {table} DISABLE TRIGGER USER",)
+REPAIR = ("ALTER TABLE {table} ENABLE TRIGGER USER",)
+
+_REFUSED_BY_TRIGGER = "P0001"
+_PRIVILEGE = "42501"
+
+
+def applies(target: Target) -> bool:
+    """To the trail alone."""
+    return target.kind == "trail"
+
+
+def run(session: Session, aim: Aim) -> Outcome:
+    """An own event is written and, where events can be read, seen: that is the control."""
+    tries = [*_forged(session, aim), *_read(session, aim), *_rewritten(session, aim), *_as_owner(session, aim)]
+    return judge(session, NAME, aim.target.label, tries, _control(session, aim))
+
+
+def _event(aim: Aim) -> str:
+    """An INSERT of an event: the tenant, and whatever else must be given, as text."""
+    table = aim.target.table
+    given = [c.name for c in table.columns if c.not_null and c.default is None and not (c.generated or c.identity)]
+    values = {c: "tenantry.prove" for c in given} | {aim.target.column or "": aim.tenant}
+    names, texts = ", ".join(quote(c) for c in values), ", ".join(literal(v) for v in values.values())
+    return f"INSERT INTO {aim.target.sql} ({names}) VALUES ({texts})"
+
+
+def _control(session: Session, aim: Aim) -> Control:
+    with session.as_app(at.tenant(aim.tenant)) as run_:
+        written = run_(_event(aim))
+        if not written.rows or not aim.target.rights.select:
+            return Control(written, bool(written.rows))
+        seen = run_(f"SELECT 1 FROM {aim.target.sql} LIMIT 1")
+        return Control(seen, bool(seen.rows))
+
+
+def _forged(session: Session, aim: Aim) -> Iterator[Try]:
+    """The victim's event, written by others."""
+    statement = f"{_event(aim)} {TRIPWIRE}"
+    for context in _others(session, aim):
+        with session.as_app(context) as run_:
+            result = run_(statement)
+        yield Try(context, statement, result, meaning(result))
+
+
+def _read(session: Session, aim: Aim) -> Iterator[Try]:
+    """An own event is written, then the tenant is changed within the transaction: nothing may be seen."""
+    query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
+    for context in session.nobody:
+        start = at.tenant(aim.tenant) if context is not UNSET else UNSET
+        with session.as_app(start) as run_:
+            if context is not UNSET:
+                run_(_event(aim))
+                run_(session.switch(context))
+            result = run_(query)
+        yield Try(context, query, result, meaning(result))
+
+
+def _rewritten(session: Session, aim: Aim) -> Iterator[Try]:
+    """The application takes back its own event; only a refusal will do, not even zero rows."""
+    owner = at.tenant(aim.tenant)
+    for statement in _rewrites(aim, where="", end=f" {TRIPWIRE}"):
+        with session.as_app(owner) as run_:
+            run_(_event(aim))
+            result = run_(statement)
+        yield Try(owner, statement, result, _refusal(result, _PRIVILEGE, _REFUSED_BY_TRIGGER))
+
+
+def _as_owner(session: Session, aim: Aim) -> Iterator[Try]:
+    """Whoever has every privilege is stopped by the triggers, also where no row is touched."""
+    for role in dict.fromkeys((None, aim.target.table.owner)):
+        who = Context(f"the role {role}" if role else "the administrator's role", None, role or "")
+        for statement in _rewrites(aim, where=" WHERE false", end=""):
+            with session.as_admin(role) as run_:
+                result = run_(statement)
+            yield Try(who, statement, result, _refusal(result, _REFUSED_BY_TRIGGER))
+
+
+def _refusal(result: Result, *states: str) -> Meaning:
+    """Only these refusals count; a statement that ran was not refused, whatever it touched."""
+    if result.sqlstate in states:
+        return "refused"
+    return "unclear" if result.sqlstate and meaning(result) != "reached" else "reached"
+
+
+def _others(session: Session, aim: Aim) -> tuple[Context, ...]:
+    return (*session.nobody, *([at.tenant(aim.other)] if aim.other is not None else []))
+
+
+def _rewrites(aim: Aim, where: str, end: str) -> tuple[str, ...]:
+    sql, column = aim.target.sql, quote(aim.target.column or "")
+    change = f"UPDATE {sql} SET {column} = {literal(aim.tenant)}"
+    return (f"{change}{where}{end}", f"DELETE FROM {sql}{where}{end}", f"TRUNCATE {sql}")

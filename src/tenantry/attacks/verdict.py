@@ -1,0 +1,115 @@
+"""From the server's answers to an outcome: what counts as refused, as reached, and as no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tenantry.attacks import session as at
+from tenantry.attacks.session import Context, Result, Session
+from tenantry.attacks.target import Aim
+from tenantry.finding import Outcome
+
+Meaning = Literal["refused", "reached", "unclear"]
+
+_DIVISION_BY_ZERO = "22012"  # the tripwire
+_INSUFFICIENT_PRIVILEGE = "42501"  # no privilege, or a row that the policy's check refuses
+_RAISED = "P0001"  # RAISE EXCEPTION, as triggers do
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attack statement and what came of it; ``shown`` replaces a statement too long to print."""
+
+    context: Context
+    statement: str
+    result: Result
+    meaning: Meaning
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The same statement where it is allowed; ``fired`` says that it did reach the row."""
+
+    result: Result
+    fired: bool
+    note: str = ""
+
+
+def meaning(result: Result) -> Meaning:
+    """What an answer says about rows of another tenant.
+
+    A constraint (class 23) is only checked on a row that the policy let through, so its violation, too,
+    means that the row was reached.
+    """
+    if result.sqlstate in ("", _INSUFFICIENT_PRIVILEGE):
+        return "reached" if result.rows else "refused"
+    return "reached" if result.sqlstate == _DIVISION_BY_ZERO or result.sqlstate.startswith("23") else "unclear"
+
+
+def fired(result: Result) -> bool:
+    """True when a control reached its row; a trigger that raises has seen the row, too."""
+    return meaning(result) == "reached" or result.sqlstate == _RAISED
+
+
+def attempt(session: Session, context: Context, statement: str, shown: str = "") -> Try:
+    """Send one statement as the application under ``context``, rolled back."""
+    with session.as_app(context) as run:
+        result = run(statement)
+    return Try(context, statement, result, meaning(result), shown)
+
+
+def control(session: Session, aim: Aim, statement: str, *, allowed: bool) -> Control:
+    """Send a statement where it must reach the row: as its own tenant, or as the administrator.
+
+    The administrator stands in only where the application's role has no such privilege at all: then it is
+    the privilege that protects the row, and the control shows that the statement itself would reach it.
+    """
+    if allowed:
+        with session.as_app(at.tenant(aim.tenant)) as run:
+            result = run(statement)
+        return Control(result, fired(result))
+    with session.as_admin() as run:
+        result = run(statement)
+    return Control(result, fired(result), f"{session.role} lacks the privilege; control as the administrator")
+
+
+def matrix(
+    session: Session, aim: Aim, attack: str, *, blind: str, aimed: str, allowed: bool, shown: str = ""
+) -> Outcome:
+    """Send ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists."""
+    tries = [attempt(session, context, blind, shown) for context in session.nobody]
+    if aim.other is not None:
+        tries.append(attempt(session, at.tenant(aim.other), aimed, shown))
+    return judge(session, attack, aim.target.label, tries, control(session, aim, aimed, allowed=allowed))
+
+
+def judge(session: Session, attack: str, label: str, tries: Sequence[Try], check: Control) -> Outcome:
+    """Breached beats error; held needs every try refused and the control fired."""
+    sent = len(tries) + 1
+    reached = next((t for t in tries if t.meaning == "reached"), None)
+    if reached is not None:
+        detail = f"as {reached.context.label}: not refused, {_told(reached.result)}"
+        return Outcome(attack, label, "breached", sent, check.fired, detail, _replay(session, reached))
+    unclear = next((t for t in tries if t.meaning == "unclear"), None)
+    if unclear is not None:
+        detail = f"as {unclear.context.label}: {_told(unclear.result)}"
+        return Outcome(attack, label, "error", sent, check.fired, detail, _replay(session, unclear))
+    if not check.fired:
+        return Outcome(attack, label, "error", sent, False, f"the control found nothing: {_told(check.result)}")
+    return Outcome(attack, label, "held", sent, True, check.note)
+
+
+def _replay(session: Session, found: Try) -> str:
+    return session.replay(found.context, found.shown or found.statement)
+
+
+def _told(result: Result) -> str:
+    match result.sqlstate:
+        case "":
+            return f"{result.rows} row{'' if result.rows == 1 else 's'}"
+        case "22012":
+            return "reached a row"
+    return f"{result.sqlstate} {result.message}"

@@ -1,0 +1,68 @@
+"""The command line: one file per verb, each a thin call of one public function.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 good · 1 findings, a breach, or changes
+pending · 2 spec or usage · 3 database.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+import psycopg
+import typer
+
+from tenantry.cli.apply import apply
+from tenantry.cli.demo import demo
+from tenantry.cli.init import init
+from tenantry.cli.inspect import inspect
+from tenantry.cli.plan import plan
+from tenantry.cli.prove import prove
+from tenantry.cli.render import render
+from tenantry.cli.revert import revert
+from tenantry.cli.schema import schema
+from tenantry.cli.status import status
+from tenantry.errors import ApplyError, CatalogError, PlanError, TenantryError
+
+app = typer.Typer(
+    name="tenantry",
+    help="From a live single-tenant PostgreSQL application to provable multi-tenancy.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _verb(function: Callable[..., int]) -> Callable[..., None]:
+    """Run a verb; its number becomes the exit code and its errors one sentence on stderr."""
+
+    @functools.wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> None:
+        try:
+            code = function(*args, **kwargs)
+        except (TenantryError, psycopg.Error) as error:
+            print(f"tenantry: {str(error).strip()}", file=sys.stderr)
+            code = _exit_code(error)
+        except KeyboardInterrupt:
+            print("tenantry: stopped; what was done stays done, and the same command goes on from there", file=sys.stderr)
+            code = 130
+        raise typer.Exit(code)
+
+    return wrapper
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, PlanError) and error.pending:
+        return 1
+    return 3 if isinstance(error, (CatalogError, ApplyError, psycopg.Error)) else 2
+
+
+for verb in (inspect, init, plan, render, apply, status, revert, prove, demo, schema):
+    app.command(verb.__name__)(_verb(verb))
+
+
+def main() -> None:
+    """Entry point of the ``tenantry`` command."""
+    app()

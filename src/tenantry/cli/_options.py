@@ -1,0 +1,59 @@
+"""Options that several verbs share. Every flag has an environment variable."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+
+from tenantry import introspect
+from tenantry.catalog import Catalog
+from tenantry.errors import CatalogError
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    text = "text"
+    json = "json"
+
+
+class ProfileName(StrEnum):
+    """How a plan changes the database."""
+
+    transactional = "transactional"
+    online = "online"
+
+
+Dsn = Annotated[
+    str,
+    typer.Option(envvar="TENANTRY_DSN", help="Connection string or URL; left out, libpq's own environment (PGHOST …) decides."),
+]
+SpecFile = Annotated[Path, typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec.")]
+FormatOption = Annotated[Format, typer.Option("--format", envvar="TENANTRY_FORMAT", help="How the result is written.")]
+ProfileOption = Annotated[
+    ProfileName,
+    typer.Option(
+        "--profile",
+        envvar="TENANTRY_PROFILE",
+        help="transactional: for migrators that wrap each file in a transaction; online: concurrent builds, NOT VALID then VALIDATE.",
+    ),
+]
+DEFAULT_SPEC = Path("tenantry.toml")
+
+
+def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+    """An autocommit connection. Raises CatalogError that says what to look at."""
+    try:
+        return psycopg.connect(dsn, autocommit=True, application_name="tenantry")
+    except psycopg.Error as error:
+        raise CatalogError(f"cannot connect: {str(error).strip()}; give --dsn, or set PGHOST, PGDATABASE and PGUSER") from None
+
+
+def read_catalog(dsn: str) -> Catalog:
+    """The catalog of the database."""
+    with connect(dsn) as conn:
+        return introspect.read(conn)

@@ -1,0 +1,25 @@
+"""tenantry prove"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from tenantry import prove as prover
+from tenantry import spec
+from tenantry.cli._options import DEFAULT_SPEC, Dsn, Format, FormatOption, SpecFile
+from tenantry.report import proof as report
+
+
+def prove(
+    dsn: Dsn = "",
+    spec_file: SpecFile = DEFAULT_SPEC,
+    app_dsn: Annotated[str | None, typer.Option(envvar="TENANTRY_APP_DSN", help="How the application connects; left out, its role is taken on with SET ROLE.")] = None,
+    format_: FormatOption = Format.text,
+) -> int:
+    """Attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
+    proof = prover.prove(dsn, spec.load(spec_file), app_dsn=app_dsn, now=datetime.now(UTC))
+    print(report.to_json(proof) if format_ is Format.json else report.to_text(proof), end="")
+    return 0 if proof.proven else 1

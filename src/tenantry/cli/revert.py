@@ -1,0 +1,25 @@
+"""tenantry revert"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tenantry.cli._options import Dsn
+from tenantry.cli._progress import listener
+from tenantry.errors import SpecError
+from tenantry.revert import revert as run_revert
+
+
+def revert(
+    dsn: Dsn = "",
+    yes: Annotated[bool, typer.Option("--yes", envvar="TENANTRY_YES", help="Do it; without this nothing happens.")] = False,
+) -> int:
+    """Take the database back to before the conversion. Refused where data of another tenant would be lost."""
+    if not yes:
+        raise SpecError("revert: removes the tenant columns, their policies and the audit trail with its events; say --yes")
+    with listener() as listen:
+        done = run_revert(dsn, listen=listen)
+    print(f"{done.steps} steps of {done.plans} plans reverted, {done.seconds:.1f} s.")
+    return 0

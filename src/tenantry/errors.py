@@ -1,0 +1,92 @@
+"""Every exception that Tenantry raises.
+
+    TenantryError
+    ├── SpecError       malformed or contradictory spec
+    ├── CatalogError    the database holds something unsupported, or cannot be read
+    ├── PlanError       spec and catalog cannot be reconciled
+    ├── ApplyError      a step failed; what is done stays done
+    │   ├── LockTimeout gave up after n tries
+    │   └── Drift       the catalog is not the one the plan was made for
+    ├── TamperError     the trail is broken at a record
+    └── TenantError     runtime
+        ├── NoTenant      work outside a tenant scope
+        ├── UnknownTenant
+        └── ExemptRole    the connection's role is not bound by row level security
+
+A message says object, reason and next action. Findings and breaches are data, never exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TenantryError(Exception):
+    """Base of everything that Tenantry raises on purpose."""
+
+
+class SpecError(TenantryError):
+    """The spec is malformed or contradicts itself; the message names file and key."""
+
+
+class CatalogError(TenantryError):
+    """The database holds something unsupported, or cannot be read."""
+
+
+class PlanError(TenantryError):
+    """Spec and catalog cannot be reconciled: every problem found, at once.
+
+    ``problems`` holds one sentence each: object, reason, next action. ``pending`` is True when all of them are
+    tables that the spec does not speak of yet: work to do rather than a mistake.
+    """
+
+    def __init__(self, problems: Sequence[str], *, pending: bool = False) -> None:
+        self.problems = tuple(problems)
+        self.pending = pending
+        count = len(self.problems)
+        head = f"{count} thing{'s' if count != 1 else ''} must be decided or changed before a plan can be made:"
+        super().__init__("\n".join([head, *(f"  - {p}" for p in self.problems)]))
+
+
+class ApplyError(TenantryError):
+    """A step failed; the steps before it stay done.
+
+    ``step`` is its id, ``statement`` the SQL that failed (``None`` for a failed verification) and
+    ``sqlstate`` the server's five-character code, if there was one.
+    """
+
+    def __init__(
+        self, message: str, *, step: str = "", statement: str | None = None, sqlstate: str | None = None
+    ) -> None:
+        self.step = step
+        self.statement = statement
+        self.sqlstate = sqlstate
+        super().__init__(message)
+
+
+class LockTimeout(ApplyError):  # noqa: N818 - the word of the field, as psycopg's LockNotAvailable
+    """A lock could not be had in the tries allowed; nothing of the step was done."""
+
+
+class Drift(ApplyError):  # noqa: N818
+    """The catalog is not the one that the plan was made for; nothing was done."""
+
+
+class TamperError(TenantryError):
+    """The audit trail is broken at a record."""
+
+
+class TenantError(TenantryError):
+    """Base of the errors that an application meets at run time."""
+
+
+class NoTenant(TenantError):  # noqa: N818
+    """Work was attempted outside a tenant scope."""
+
+
+class UnknownTenant(TenantError):  # noqa: N818
+    """The tenant does not exist."""
+
+
+class ExemptRole(TenantError):  # noqa: N818
+    """The connection's role is not bound by row level security."""

@@ -1,0 +1,203 @@
+"""What was done, when, by which plan: the tables of schema ``tenantry``.
+
+The journal is history, not truth: whether a step is done is asked of the database (its ``verify``). It says
+which steps were ours, so that a revert leaves alone what was there before, and where a backfill stands.
+Every function runs on the caller's connection and in the caller's transaction, if there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib import resources
+from typing import Literal
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from tenantry.errors import ApplyError, CatalogError
+from tenantry.plan import Plan
+
+LAYOUT = 1
+
+Conn = psycopg.Connection[TupleRow]
+# failed: a statement or the verification failed; done: by us; skipped: it was there before us.
+State = Literal["running", "failed", "done", "skipped", "reverted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a backfill is: relation (index into ``batches``), next block, and the one after the last."""
+
+    relation: int
+    next: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """What the journal knows of one step; ``ordinal`` counts from 1."""
+
+    ordinal: int
+    step_id: str
+    state: State
+    started_at: datetime
+    finished_at: datetime | None = None
+    rows: int = 0
+    cursor: Cursor | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One plan that was started, with its saved form in ``body``."""
+
+    id: int
+    digest: str
+    catalog_digest: str
+    profile: str
+    body: str
+    applied_by: str
+    started_at: datetime
+    finished_at: datetime | None
+    reverted_at: datetime | None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan. Raises CatalogError when this version cannot read it."""
+        try:
+            return Plan.from_json(self.body)
+        except ValueError as error:
+            raise CatalogError(
+                f"plan {self.id} in the journal cannot be read: {error}; "
+                "use the version of Tenantry that applied it"
+            ) from error
+
+
+def present(conn: Conn) -> bool:
+    """True when there is a journal. Raises CatalogError for one that is not ours to use or too new."""
+    try:
+        table = conn.execute("SELECT pg_catalog.to_regclass('tenantry.journal_layout')").fetchone()
+        if table == (None,):
+            return False
+        row = conn.execute("SELECT max(version) FROM tenantry.journal_layout").fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CatalogError(
+            f"schema tenantry, the journal, cannot be read: {error.diag.message_primary}; "
+            f"connect as its owner, {_owner(conn)}, or as a superuser"
+        ) from error
+    version = row[0] if row else None
+    if version != LAYOUT:
+        raise CatalogError(
+            f"schema tenantry holds a journal of layout {version} and this version of Tenantry knows layout "
+            f"{LAYOUT}; use the version of Tenantry that wrote it, or a newer one"
+        )
+    return True
+
+
+def _owner(conn: Conn) -> str:
+    row = conn.execute(
+        "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = 'tenantry'"
+    ).fetchone()
+    return str(row[0]) if row else "unknown"
+
+
+def ensure(conn: Conn) -> None:
+    """Make the journal if it is not there, in one transaction."""
+    if present(conn):
+        return
+    text = (resources.files("tenantry") / "sql" / "journal_create.sql").read_text(encoding="utf-8")
+    try:
+        with conn.transaction():
+            for statement in text.split("\n\n"):
+                conn.execute(statement.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        user = conn.info.user
+        raise ApplyError(
+            f"schema tenantry, for the journal, cannot be made: {error.diag.message_primary}; "
+            f"let a superuser run: CREATE SCHEMA tenantry AUTHORIZATION {user}",
+            sqlstate=error.sqlstate,
+        ) from error
+
+
+def begin(conn: Conn, plan: Plan) -> int:
+    """Enter a plan that starts now; returns its id."""
+    ((plan_id,),) = conn.execute(
+        "INSERT INTO tenantry.plans (digest, spec_digest, catalog_digest, profile, body)"
+        " VALUES (%s, %s, %s, %s, %s) RETURNING id",
+        (plan.digest, plan.spec_digest, plan.catalog_digest, plan.profile, plan.to_json()),
+    ).fetchall()
+    return int(plan_id)
+
+
+def finish(conn: Conn, plan_id: int) -> None:
+    """All steps of the plan are done or were there before."""
+    conn.execute("UPDATE tenantry.plans SET finished_at = clock_timestamp() WHERE id = %s", (plan_id,))
+
+
+def reverted(conn: Conn, plan_id: int, ordinals: list[int]) -> None:
+    """The plan was undone: these of its steps by us, the others were left as they are."""
+    conn.execute("UPDATE tenantry.plans SET reverted_at = clock_timestamp() WHERE id = %s", (plan_id,))
+    conn.execute(
+        "UPDATE tenantry.steps SET state = 'reverted', finished_at = clock_timestamp(), error = NULL"
+        " WHERE plan_id = %s AND ordinal = ANY (%s)",
+        (plan_id, ordinals),
+    )
+
+
+def plans(conn: Conn) -> list[PlanRow]:
+    """Every plan ever started, oldest first."""
+    rows = conn.execute(
+        "SELECT id, digest, catalog_digest, profile, body, applied_by, started_at, finished_at, reverted_at"
+        " FROM tenantry.plans ORDER BY id"
+    )
+    return [PlanRow(*row) for row in rows]
+
+
+def steps(conn: Conn, plan_id: int) -> dict[int, StepRow]:
+    """The steps of a plan that were reached, by ordinal."""
+    rows = conn.execute(
+        "SELECT ordinal, step_id, state, started_at, finished_at, rows, cursor, error"
+        " FROM tenantry.steps WHERE plan_id = %s ORDER BY ordinal",
+        (plan_id,),
+    )
+    return {
+        ordinal: StepRow(ordinal, step, state, started, finished, filled, Cursor(**at) if at else None, error)
+        for ordinal, step, state, started, finished, filled, at, error in rows
+    }
+
+
+def record(
+    conn: Conn,
+    plan_id: int,
+    ordinal: int,
+    step_id: str,
+    state: State,
+    *,
+    rows: int | None = None,
+    cursor: Cursor | None = None,
+    error: str | None = None,
+) -> None:
+    """Enter the state of a step; ``rows`` and ``cursor`` stay as they were when not given."""
+    conn.execute(
+        """
+        INSERT INTO tenantry.steps AS s
+            (plan_id, ordinal, step_id, state, started_at, finished_at, rows, cursor, error)
+        VALUES (%(plan)s, %(ordinal)s, %(step)s, %(state)s, now(),
+            CASE WHEN %(state)s <> 'running' THEN clock_timestamp() END,
+            coalesce(%(rows)s, 0), %(cursor)s, %(error)s)
+        ON CONFLICT (plan_id, ordinal) DO UPDATE SET
+            state = excluded.state, finished_at = excluded.finished_at, error = excluded.error,
+            rows = coalesce(%(rows)s, s.rows), cursor = coalesce(excluded.cursor, s.cursor)
+        """,
+        {
+            "plan": plan_id,
+            "ordinal": ordinal,
+            "step": step_id,
+            "state": state,
+            "rows": rows,
+            "cursor": Jsonb(asdict(cursor)) if cursor else None,
+            "error": error,
+        },
+    )

@@ -1,0 +1,106 @@
+"""Spec and catalog in, plan out; refuses what it cannot decide. Pure: the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tenantry.catalog import Catalog
+from tenantry.conversion import UNMENTIONED, Conversion, reconcile
+from tenantry.errors import PlanError
+from tenantry.names import display
+from tenantry.plan import Backfill, Change, Phase, Plan, Profile
+from tenantry.spec import Spec
+from tenantry.steps import access, audit, backfill, columns, isolate, references, swap, tenants, uniques
+
+_PHASES = list(Phase)
+
+
+def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
+    """Plan what the database still lacks; an empty plan means that it is in the declared state.
+
+    Raises PlanError with every problem at once, before anything is planned.
+    """
+    conversion, problems = reconcile(spec, catalog, profile)
+    problems += _problems(conversion) if not problems else []
+    if problems:
+        pending = all(p.endswith(UNMENTIONED) for p in problems)
+        raise PlanError(list(dict.fromkeys(problems)), pending=pending)
+    steps = sorted(_steps(conversion), key=lambda s: _PHASES.index(s.phase))  # stable: order within a phase stays
+    _check_ids(steps)
+    return Plan(
+        spec_digest=spec.digest,
+        catalog_digest=catalog.digest,
+        profile=profile,
+        steps=tuple(steps),
+        notes=tuple(_notes(conversion)),
+        guards=tuple([*tenants.guards(conversion), *audit.revert_guards(conversion)]) if steps else (),
+    )
+
+
+def _problems(c: Conversion) -> list[str]:
+    parts = (tenants, backfill, uniques, references, isolate, audit)
+    return [p for part in parts for p in part.problems(c)]
+
+
+def _steps(c: Conversion) -> Iterator[Change | Backfill]:
+    """Every step, in order. Row level security comes after the keys online; in a migrator's files before the
+    composite ones, which lift it for their own transaction."""
+    yield from tenants.steps(c)
+    yield from columns.steps(c)
+    yield from tenants.from_values(c)
+    yield from backfill.steps(c)
+    yield from columns.not_null(c)
+    yield from uniques.create(c, primary=False)
+    yield from uniques.create(c, primary=True)
+    yield from uniques.parent_keys(c)
+    yield from references.to_tenants(c)
+    yield from references.add_composites(c)
+    yield from references.drop_old(c)
+    yield from swap.drop_old(c, primary=False)
+    yield from swap.drop_old(c, primary=True)
+    yield from uniques.tenant_indexes(c)
+    yield from isolate.tables(c)
+    yield from audit.steps(c)
+    yield from access.roles(c)
+    yield from isolate.through(c)
+    yield from isolate.platform(c)
+    yield from audit.guards(c)
+    yield from columns.final_defaults(c)
+    yield from access.kept_keys(c)
+    yield from access.views(c)
+    yield from access.ownership(c)
+    yield from access.grants(c)
+
+
+def _check_ids(steps: list[Change | Backfill]) -> None:
+    seen: set[str] = set()
+    for step in steps:
+        if step.id in seen:
+            raise PlanError([f"two steps are called {step.id}; rename one of the objects they are about"])
+        seen.add(step.id)
+
+
+_CONFLICT = re.compile(r"\bon\s+conflict\s*(?:\(([^()]*)\)|on\s+constraint\s+\"?(\w+)\"?)", re.IGNORECASE)
+
+
+def _notes(c: Conversion) -> Iterator[str]:
+    """Code to edit and defaults taken."""
+    yield from _conflict_targets(c)
+    yield from references.notes(c)
+    yield from access.notes(c)
+
+
+def _conflict_targets(c: Conversion) -> Iterator[str]:
+    """ON CONFLICT names a key by its columns: where the key changes, the statement stops working (42P10)."""
+    for r in uniques.keys(c).replacements:
+        old = tuple(r.old.key_columns)
+        new = ", ".join(k.column or "…" for k in r.new.keys)
+        yield f"code to edit: ON CONFLICT ({', '.join(old)}) on {r.table.label} becomes ON CONFLICT ({new})"
+        for function in c.catalog.functions:
+            if r.table.table.name not in function.source:
+                continue
+            for columns_, constraint in _CONFLICT.findall(function.source):
+                named = tuple(part.strip().strip('"') for part in columns_.split(","))
+                if set(named) == set(old) or constraint == r.old.name:
+                    yield f"code to edit: function {display(function.qname)}({function.arguments}) says ON CONFLICT on {r.old.name} of {r.table.label}"

@@ -1,0 +1,300 @@
+"""A session that changes a database: its settings, the lock against a second runner, tries, error words."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import TypeVar
+
+import psycopg
+import stamina
+from psycopg.rows import TupleRow
+
+from tenantry.errors import ApplyError, CatalogError, LockTimeout
+from tenantry.progress import Listener, Waiting
+
+MIN_VERSION = 150000
+# Seconds that a statement waits for a lock in one try. Others queue behind it meanwhile; below the server's
+# deadlock_timeout (1 s) it would never get past an autovacuum, which is cancelled only then.
+LOCK_TIMEOUT = 2.0
+# With these, a lock is asked for during about a minute.
+TRIES = 10
+FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.25, 8.0, 0.5
+# Seconds after which a statement that still runs is asked what it waits for.
+WATCH_AFTER, WATCH_EVERY = 0.4, 0.4
+
+# Positive, so that it reads the same in pg_locks as here.
+RUNNER_KEY = int.from_bytes(hashlib.sha256(b"tenantry runner").digest()[:8]) >> 1
+
+_LOCK_TROUBLE = ("55P03", "40P01")  # lock_not_available, deadlock_detected
+# What a query raises that names a schema, table, column, function or type that is not there (yet).
+MISSING = ("3F000", "42P01", "42703", "42704", "42883")
+
+# Tries are told as events; without a handler the logging module would print stamina's records too.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+T = TypeVar("T")
+Conn = psycopg.Connection[TupleRow]
+
+
+def connect(dsn: str, name: str) -> Conn:
+    """An autocommit connection under that application name; ``dsn`` may be empty for libpq's environment.
+
+    Raises CatalogError when there is no server to talk to, or one older than PostgreSQL 15.
+    """
+    try:
+        # No prepared statements: a batch must be planned with the block numbers that it is given.
+        conn = psycopg.connect(
+            dsn, autocommit=True, prepare_threshold=None, application_name=name, client_encoding="utf8"
+        )
+    except psycopg.Error as error:
+        raise CatalogError(
+            f"the database cannot be reached: {str(error).strip()}; "
+            "check the DSN or the PG* environment variables"
+        ) from error
+    if conn.info.server_version < MIN_VERSION:
+        version = conn.info.server_version
+        conn.close()
+        raise CatalogError(
+            f"the server is PostgreSQL {version // 10000}.{version % 10000} and Tenantry needs "
+            f"{MIN_VERSION // 10000} or newer; upgrade the server first"
+        )
+    return conn
+
+
+@contextlib.contextmanager
+def runner(dsn: str, verb: str, listen: Listener) -> Iterator[Session]:
+    """A session that is the only one converting its database, for ``tenantry apply`` or ``tenantry revert``.
+
+    It closes at the end, whatever happens. Raises ApplyError while another session is at it.
+    """
+    with contextlib.closing(connect(dsn, f"tenantry {verb}")) as conn:
+        try:
+            conn.execute(_sql("runner_session"))
+            with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
+                conn.execute("SET client_connection_check_interval = '2s'")
+            free = conn.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (RUNNER_KEY,)).fetchone()
+            if free != (True,):
+                raise _second_runner(conn)
+            yield Session(conn, dsn, verb, listen)
+        except psycopg.Error as error:
+            raise failure(verb, "", "", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The server process of a runner; the names are None where this role may not see them."""
+
+    pid: int
+    application: str | None
+    user: str | None
+
+
+def holder(conn: Conn) -> Holder | None:
+    """Who converts this database at the moment, if anybody does."""
+    row = conn.execute(_sql("runner_holder"), {"key": RUNNER_KEY}).fetchone()
+    return Holder(*row) if row else None
+
+
+def _sql(name: str) -> bytes:
+    return (resources.files("tenantry") / "sql" / f"{name}.sql").read_bytes()
+
+
+def _second_runner(conn: Conn) -> ApplyError:
+    other = holder(conn)
+    who = (
+        f"process {other.pid} ({other.application}, user {other.user})"
+        if other
+        else "a session that just ended"
+    )
+    return ApplyError(
+        f"another session converts this database: {who} holds the lock; "
+        "wait until it ends (`tenantry status` shows how far it is) and try again"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The connection of a runner. ``verb`` is what a person runs again: apply or revert."""
+
+    conn: Conn
+    dsn: str
+    verb: str
+    listen: Listener
+
+    def check(self) -> None:
+        """Raise ApplyError unless this server session still has the lock and the settings it began with."""
+        query = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('row_security')"
+        lock = holder(self.conn)
+        if lock is None or self.conn.execute(query).fetchone() != (lock.pid, "off"):
+            raise ApplyError(
+                "the server session changed under the connection, and the lock against a second runner with "
+                "it: a pooler in transaction mode stands between; connect to the server itself and run "
+                f"`tenantry {self.verb}` again"
+            )
+
+    @contextlib.contextmanager
+    def transaction(self, step: str, lock_timeout: float) -> Iterator[None]:
+        """One transaction, or a savepoint in one; ``lock_timeout`` in seconds, 0 to wait for ever.
+
+        Raises ApplyError when the server refuses the commit.
+        """
+        try:
+            with self.conn.transaction():
+                self.conn.execute(
+                    "SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(int(lock_timeout * 1000)),)
+                )
+                yield
+        except psycopg.Error as error:
+            raise failure(self.verb, step, "", error) from error
+
+    def run(self, step: str, statement: str, parameters: Mapping[str, object] | None = None) -> int:
+        """Run one statement as it stands (or with parameters) and return the rows that it changed, or 0.
+
+        Raises ApplyError with all that the server said.
+        """
+        try:
+            return max(self.conn.execute(statement.encode(), parameters).rowcount, 0)
+        except psycopg.Error as error:
+            raise failure(self.verb, step, statement, error) from error
+
+    def ask(self, step: str, query: str) -> bool:
+        """The answer of a boolean query, which cannot change anything. NULL is false.
+
+        Its search_path is empty, so that deparsed text in it is qualified. Raises ApplyError.
+        """
+        try:
+            with self.conn.transaction(force_rollback=True):
+                self.conn.execute("SET LOCAL search_path = ''")
+                row = self.conn.execute(query.encode()).fetchone()
+        except psycopg.Error as error:
+            raise failure(self.verb, step, query, error) from error
+        return row is not None and row[0] is True
+
+    def ask_before(self, step: str, query: str) -> bool:
+        """As :meth:`ask`; what names an object that is not there is not true yet."""
+        try:
+            return self.ask(step, query)
+        except ApplyError as error:
+            if error.sqlstate in MISSING:
+                return False
+            raise
+
+    def count(self, step: str, query: str) -> int:
+        """The number that a query yields. Raises ApplyError."""
+        try:
+            row = self.conn.execute(query.encode()).fetchone()
+        except psycopg.Error as error:
+            raise failure(self.verb, step, query, error) from error
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def persist(self, step: str, work: Callable[[], T]) -> T:
+        """Do ``work``, one transaction or one statement; again after a lock timeout or a deadlock.
+
+        Raises LockTimeout after :data:`TRIES` tries, naming who stood in the way.
+        """
+        blocked_by: tuple[str, ...] = ()
+        try:
+            for attempt in stamina.retry_context(
+                on=_lock_trouble, attempts=TRIES, timeout=None,
+                wait_initial=FIRST_PAUSE, wait_max=LONGEST_PAUSE, wait_jitter=JITTER,
+            ):  # fmt: skip
+                with attempt, _watching(self.dsn, self.conn.info.backend_pid) as seen:
+                    try:
+                        return work()
+                    except ApplyError as error:
+                        if _lock_trouble(error):
+                            blocked_by = tuple(seen) or _deadlock(error) or blocked_by
+                            self.listen(Waiting(step, attempt.num, blocked_by))
+                        raise
+        except ApplyError as error:
+            if _lock_trouble(error):
+                raise _gave_up(self.verb, step, blocked_by, error) from error
+            raise
+        raise AssertionError("unreachable: a try returns or raises")
+
+
+def _lock_trouble(error: Exception) -> bool:
+    return isinstance(error, ApplyError) and error.sqlstate in _LOCK_TROUBLE
+
+
+def _deadlock(error: ApplyError) -> tuple[str, ...]:
+    cause = error.__cause__
+    detail = cause.diag.message_detail if isinstance(cause, psycopg.Error) else None
+    return tuple(detail.splitlines()) if error.sqlstate == "40P01" and detail else ()
+
+
+def _gave_up(verb: str, step: str, blocked_by: tuple[str, ...], error: ApplyError) -> LockTimeout:
+    who = "".join(f"\n  held by {b}" for b in blocked_by) or "\n  who holds it could not be seen"
+    return LockTimeout(
+        f"step {step}: the lock could not be had in {TRIES} tries (SQLSTATE {error.sqlstate}){who}\n"
+        f"  statement: {error.statement}\n"
+        f"Nothing of this step was done. Let those sessions end, then run `tenantry {verb}` again.",
+        step=step,
+        statement=error.statement,
+        sqlstate=error.sqlstate,
+    )
+
+
+_NEXT = {
+    "apply": "What is done stays done. Remove the cause, then run `tenantry apply` again: it goes on here.",
+    "revert": "Nothing was changed. Remove the cause, then run `tenantry revert` again.",
+}
+
+
+def failure(verb: str, step: str, statement: str, error: psycopg.Error) -> ApplyError:
+    """All that the server said about a statement, and what to do next."""
+    said = error.diag
+    what = f"step {step} failed" if step else f"{verb} failed"
+    code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    lines = [f"{what}: {said.message_primary or str(error).strip()}{code}"]
+    parts = {"detail": said.message_detail, "hint": said.message_hint, "context": said.context}
+    lines += [f"  {name}: {text}" for name, text in (parts | {"statement": statement}).items() if text]
+    if error.sqlstate == "42501" and "row-level security" in (said.message_primary or ""):
+        lines.append("  Row level security binds this role there; use a superuser or a role with BYPASSRLS.")
+    lines.append(_NEXT[verb])
+    return ApplyError("\n".join(lines), step=step, statement=statement or None, sqlstate=error.sqlstate)
+
+
+@contextlib.contextmanager
+def _watching(dsn: str, pid: int) -> Iterator[list[str]]:
+    """See who blocks the server process ``pid``, from a second connection made only if it takes long.
+
+    The list holds the last blockers seen. It must be asked while the wait lasts: afterwards nobody knows.
+    """
+    seen: list[str] = []
+    stop = threading.Event()
+    thread = threading.Thread(target=_watch, args=(dsn, pid, stop, seen), daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _watch(dsn: str, pid: int, stop: threading.Event, seen: list[str]) -> None:
+    if stop.wait(WATCH_AFTER):
+        return
+    # What it sees only explains; without it (too many connections) the work goes on.
+    quiet = contextlib.suppress(psycopg.Error, CatalogError)
+    with quiet, contextlib.closing(connect(dsn, "tenantry watch")) as conn:
+        query = _sql("blockers")
+        while not stop.is_set():
+            rows = conn.execute(query, {"pid": pid}).fetchall()
+            if rows:
+                seen[:] = [_blocker(*row) for row in rows]
+            stop.wait(WATCH_EVERY)
+
+
+def _blocker(pid: int, name: str | None, state: str | None, seconds: int | None, query: str | None) -> str:
+    if pid == 0:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    words = " ".join((query or "query not visible").split())
+    age = f" for {seconds} s" if seconds is not None else ""
+    return f"process {pid} ({name or 'no name'}, {state or 'state not visible'}{age}): {words[:120]}"

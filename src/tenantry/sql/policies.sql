@@ -1,0 +1,14 @@
+-- Row level security policies.
+-- Yields: relation (oid), name, permissive, command, roles (empty: PUBLIC), using, check; by name.
+SELECT
+    p.polrelid AS relation,
+    p.polname AS name,
+    p.polpermissive AS permissive,
+    CASE p.polcmd WHEN '*' THEN 'all' WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' ELSE 'delete' END AS command,
+    ARRAY(
+        SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = ANY (p.polroles) ORDER BY r.rolname
+    ) AS roles,
+    pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
+    pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS check
+FROM pg_catalog.pg_policy AS p
+ORDER BY p.polname, p.polrelid;

@@ -1,0 +1,169 @@
+"""The audit trail: a table that nobody can change quietly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry import ddl, verify
+from tenantry.catalog import Index, Key, Table
+from tenantry.conversion import Conversion
+from tenantry.names import QName, display, fit, literal, qualified, quote, spell
+from tenantry.plan import Change, Lock, Phase
+
+GUARD = "no_audit_update"
+STATEMENT_GUARD = "no_audit_statement"
+TRUNCATE_GUARD = "no_audit_truncate"
+FUNCTION = "prevent_audit_modification"
+COLUMNS = ("id", "actor_id", "tenant_id", "action", "resource_type", "resource_id", "ip_address", "metadata", "created_at")
+
+
+def _table(c: Conversion) -> QName | None:
+    return c.spec.audit.table if c.spec.audit is not None else None
+
+
+def _existing(c: Conversion) -> Table | None:
+    name = _table(c)
+    return c.catalog.by_name.get(name) if name is not None else None
+
+
+def problems(c: Conversion) -> Iterator[str]:
+    """A table of that name that is something else."""
+    table = _existing(c)
+    if table is None:
+        return
+    missing = [n for n in COLUMNS if table.column(n) is None]
+    if missing:
+        yield f"{spell(table.qname)}: is already there without column {', '.join(missing)}; add them, or name another table in [audit]"
+    tenant = table.column("tenant_id")
+    if tenant is not None and tenant.type != c.type:
+        yield f"{spell(table.qname)}: tenant_id is {tenant.type} and the tenant type is {c.type}; convert it, or name another table in [audit]"
+
+
+def steps(c: Conversion) -> Iterator[Change]:
+    """The table, its indexes and the guard against changes."""
+    name, existing = _table(c), _existing(c)
+    if name is None:
+        return
+    if existing is None:
+        yield _create(c, name)
+    for suffix, column in (("tenant_created", "tenant_id"), ("actor", "actor_id"), ("action", "action")):
+        yield from _index(name, existing, suffix, column)
+    yield from _guard(c, name, existing)
+
+
+def _create(c: Conversion, name: QName) -> Change:
+    body = ",\n  ".join([
+        "id uuid PRIMARY KEY DEFAULT gen_random_uuid()",
+        "actor_id text",
+        f"tenant_id {c.type}",
+        "action text NOT NULL",
+        "resource_type text",
+        "resource_id text",
+        "ip_address text",
+        "metadata jsonb",
+        "created_at timestamp with time zone NOT NULL DEFAULT now()",
+    ])  # fmt: skip
+    return Change(
+        id="audit.create",
+        phase=Phase.AUDIT,
+        object=display(name),
+        why="Who did what, in which tenant, from where. No foreign key: nothing that is deleted may take its trail along.",
+        apply=(f"CREATE TABLE {qualified(name)} (\n  {body}\n)",),
+        verify=verify.query(verify.relation(name)),
+        revert=(f"DROP TABLE {qualified(name)}",),
+        destructive=True,
+    )
+
+
+def _index(name: QName, existing: Table | None, suffix: str, column: str) -> Iterator[Change]:
+    keys = (Key(column), Key("created_at", descending=True, nulls_first=True))
+    index = Index(fit(f"{name.name}_{suffix}_idx"), "btree", keys)
+    if existing is not None and any(i.keys == keys and i.valid for i in existing.indexes):
+        return
+    yield Change(
+        id=f"audit.{index.name}",
+        phase=Phase.AUDIT,
+        object=display(name),
+        why=f"The newest events of one {column.removesuffix('_id')} are read often.",
+        apply=(ddl.create_index(name, index),),
+        verify=verify.query(verify.index(QName(name.schema, index.name))),
+        revert=(ddl.drop_index(QName(name.schema, index.name)),),
+        lock=Lock.SHARE,
+        rows=existing.rows if existing else 0,
+    )
+
+
+def _function(name: QName) -> QName:
+    return QName(name.schema, FUNCTION)
+
+
+def _guard(c: Conversion, name: QName, existing: Table | None) -> Iterator[Change]:
+    function = _function(name)
+    there = any(f.qname == function for f in c.catalog.functions)
+    message = literal(f"Direct modification of {name.name} is forbidden")
+    body = (
+        f"CREATE OR REPLACE FUNCTION {qualified(function)}() RETURNS trigger\n"
+        "LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$\n"
+        "BEGIN\n"
+        f"  RAISE EXCEPTION {message};\n"
+        "END\n"
+        "$$"
+    )
+    if not there:
+        yield Change(
+            id=f"audit.{FUNCTION}", phase=Phase.AUDIT, object=display(function),
+            why="What the guards of the trail call: it always refuses.", apply=(body,),
+            verify=verify.query(f"pg_catalog.to_regprocedure({literal(qualified(function) + '()')}) IS NOT NULL"),
+            revert=(f"DROP FUNCTION {qualified(function)}()",),
+        )  # fmt: skip
+    if existing is None or existing.trigger(GUARD) is None:
+        yield _trigger(name, function, GUARD, "UPDATE OR DELETE", "ROW", Phase.AUDIT, "An event is never changed or removed.")
+
+
+def _trigger(name: QName, function: QName, guard: str, events: str, each: str, phase: Phase, why: str) -> Change:
+    return Change(
+        id=f"{phase}.{display(name)}.{guard}", phase=phase, object=display(name), why=why,
+        apply=(ddl.create_guard(name, guard, events, each, function),),
+        verify=verify.query(verify.trigger(name, guard)),
+        revert=(ddl.drop_trigger(name, guard),), lock=Lock.SHARE_ROW_EXCLUSIVE,
+    )  # fmt: skip
+
+
+def guards(c: Conversion) -> Iterator[Change]:
+    """What the row guard leaves open: TRUNCATE, statements that match no row, and replication mode."""
+    name, existing = _table(c), _existing(c)
+    if name is None:
+        return
+    function = _function(name)
+    wanted = (
+        (STATEMENT_GUARD, "UPDATE OR DELETE", "The attempt itself is refused, also where it matches no row."),
+        (TRUNCATE_GUARD, "TRUNCATE", "TRUNCATE fires no row trigger and would empty the trail."),
+    )
+    for guard, events, why in wanted:
+        if existing is None or existing.trigger(guard) is None:
+            yield _trigger(name, function, guard, events, "STATEMENT", Phase.HARDEN, why)
+    for guard in (GUARD, STATEMENT_GUARD, TRUNCATE_GUARD):
+        trigger = existing.trigger(guard) if existing else None
+        if trigger is not None and trigger.enabled == "A":
+            continue
+        yield Change(
+            id=f"harden.{display(name)}.{guard}.always",
+            phase=Phase.HARDEN,
+            object=display(name),
+            why="session_replication_role = replica switches ordinary triggers off; this one stays on.",
+            apply=(ddl.enable_always(name, guard),),
+            verify=verify.query(verify.trigger(name, guard, always=True)),
+            revert=(f"ALTER TABLE {qualified(name)} ENABLE TRIGGER {quote(guard)}",),
+            lock=Lock.SHARE_ROW_EXCLUSIVE,
+        )
+
+
+def revert_guards(c: Conversion) -> Iterator[tuple[str, str]]:
+    """Events of a tenant that the conversion did not make would go with the trail."""
+    name, default = _table(c), c.spec.tenancy.default
+    if name is None or _existing(c) is not None:
+        return
+    query = f"SELECT count(*) FROM {qualified(name)} WHERE tenant_id IS NOT NULL"
+    if default is not None:
+        query += f" AND tenant_id::text <> {literal(default.id)}"
+    yield query, f"{display(name)} holds events of further tenants; dropping the trail would lose them. Export it first."

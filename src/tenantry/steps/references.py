@@ -1,0 +1,210 @@
+"""Foreign keys: to the tenants table, and between tenant tables so that a row can only refer to its own tenant's.
+
+A single-column foreign key lets one tenant refer to another's row, and its checks are exempt from row level
+security; the composite form (tenant, column) closes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from tenantry import ddl, names, verify
+from tenantry.catalog import Constraint
+from tenantry.conversion import Conversion, TenantTable, tenant_columns
+from tenantry.names import QName, display, spell
+from tenantry.plan import Change, Lock, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A foreign key between tenant tables, and the composite one that takes its place.
+
+    ``found`` is the composite where it is already there.
+    """
+
+    table: TenantTable
+    old: Constraint
+    new: Constraint
+    found: Constraint | None
+    parent: QName
+
+    @property
+    def name(self) -> str:
+        return self.new.name
+
+
+@lru_cache(maxsize=4)
+def composites(c: Conversion) -> tuple[Composite, ...]:
+    """Every foreign key that must name the tenant; cached, because several steps ask."""
+    tables = [*c.tables, *([c.tenants_entry] if c.tenants_entry else [])]
+    found = []
+    for table in tables:
+        taken = {k.name for k in table.table.constraints}
+        for fk in table.table.foreign_keys:
+            parent = c.get(fk.references)
+            if parent is None or parent.qname == c.tenants or fk.inherited or fk.period or tenant_columns(fk, table, parent):
+                continue
+            composite = _composite(table, fk, parent, taken)
+            taken.add(composite.name)
+            found.append(composite)
+    return tuple(found)
+
+
+def _composite(table: TenantTable, fk: Constraint, parent: TenantTable, taken: set[str]) -> Composite:
+    columns, referenced = (table.column, *fk.columns), (parent.column, *fk.referenced)
+    found = next(
+        (
+            k for k in table.table.foreign_keys
+            if k.references == parent.qname and (k.columns, k.referenced) == (columns, referenced)
+        ),
+        None,
+    )  # fmt: skip
+    # ON DELETE SET NULL of a composite key would null the tenant too; the column list (PostgreSQL 15) keeps it.
+    nulls = (fk.delete_columns or fk.columns) if fk.on_delete in ("n", "d") else ()
+    name = found.name if found else names.free(names.tenant_reference(table.table.name, fk.columns), taken)
+    new = replace(
+        fk, name=name, columns=columns, referenced=referenced, delete_columns=nulls, match="s", definition="",
+        referenced_index=None, comment=None,
+    )  # fmt: skip
+    return Composite(table, fk, new, found, parent.qname)
+
+
+def problems(c: Conversion) -> Iterator[str]:
+    """References that have no composite form, and shared rows that point at a tenant's."""
+    for f in composites(c):
+        where = f"{spell(f.table.qname)}: foreign key {f.old.name}"
+        if f.old.on_update in ("n", "d"):
+            yield f"{where} is ON UPDATE SET NULL or SET DEFAULT, which would change the tenant too; make it CASCADE or NO ACTION first"
+        nullable = [col for n in f.old.columns if (col := f.table.table.column(n)) and not col.not_null]
+        if f.old.match == "f" and len(f.old.columns) > 1 and nullable:
+            yield f"{where} is MATCH FULL over nullable columns, which a composite key with the tenant cannot be; make the columns NOT NULL first"
+    for table in c.tables:
+        for fk in table.table.foreign_keys:
+            if fk.period and c.get(fk.references) is not None and not fk.inherited:
+                yield f"{spell(table.qname)}: foreign key {fk.name} has a PERIOD, which is not converted; drop it, or make the scope ignored"
+    for shared in c.shared:
+        for fk in shared.foreign_keys:
+            parent = c.get(fk.references)
+            if parent is not None and fk.references is not None:
+                yield f"{spell(shared.qname)}: is shared and foreign key {fk.name} points at {spell(fk.references)}, whose rows belong to tenants; make its scope tenant"
+
+
+def notes(c: Conversion) -> Iterator[str]:
+    """References that stay as they are although they cross the border of a tenant."""
+    through = {t.qname for t, _ in c.through}
+    for table in c.tables:
+        for fk in table.table.foreign_keys:
+            if fk.references in through:
+                yield f"{table.label}: foreign key {fk.name} points at {display(fk.references)}, which has no tenant column: it cannot name the tenant"
+            elif fk.references == c.tenants and table.column not in fk.columns:
+                yield f"{table.label}: foreign key {fk.name} points at a tenant other than the row's own, by design; it stays"
+
+
+def to_tenants(c: Conversion) -> Iterator[Change]:
+    """The tenant column refers to the tenants table."""
+    for table in c.keyed:
+        wanted = ((table.column,), (c.spec.tenancy.key,))
+        found = next(
+            (k for k in table.table.foreign_keys if k.references == c.tenants and (k.columns, k.referenced) == wanted),
+            None,
+        )
+        if found is not None and (found.validated or not found.enforced):
+            continue
+        taken = {k.name for k in table.table.constraints}
+        name = found.name if found else names.free(names.tenant_fk(table.table.name, table.column), taken)
+        fk = Constraint(name, "foreign", wanted[0], "", references=c.tenants, referenced=wanted[1])
+        yield from _add(
+            c, table, fk, Phase.ENFORCE, f"The tenant of every row of {table.label} exists.",
+            present=found is not None, check=True,
+        )  # fmt: skip
+
+
+def _add(
+    c: Conversion, table: TenantTable, fk: Constraint, phase: Phase, why: str, *, present: bool, check: bool
+) -> Iterator[Change]:
+    """Add a foreign key; online in two steps, so that the scan blocks nobody."""
+    base = f"{phase}.{table.label}.{fk.name}"
+    # Reverting a swapped primary key takes the references to it along.
+    undo = (ddl.drop_constraint(table.qname, fk.name, if_exists=True),)
+    # A partitioned table takes a NOT VALID foreign key from PostgreSQL 18 on.
+    split = c.online and (table.table.kind != "partitioned" or c.catalog.server.version >= 180000)
+    if not split and not present:
+        statement = ddl.add_foreign_key(table.qname, fk.name, fk, not_valid=not check)
+        yield Change(
+            id=base, phase=phase, object=table.label, why=why, apply=_unforced(c, table, fk, phase, statement),
+            verify=verify.query(verify.constraint(table.qname, fk.name, valid=check)), revert=undo,
+            lock=Lock.ACCESS_EXCLUSIVE if _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE, rows=table.table.rows, bytes=table.table.bytes,
+        )  # fmt: skip
+        return
+    if not present:
+        yield Change(
+            id=base, phase=phase, object=table.label, why=f"{why} New rows at once; old rows follow.",
+            apply=(ddl.add_foreign_key(table.qname, fk.name, fk, not_valid=True),),
+            verify=verify.query(verify.constraint(table.qname, fk.name, valid=False)), revert=undo,
+            lock=Lock.SHARE_ROW_EXCLUSIVE,
+        )  # fmt: skip
+    if check:
+        statement = ddl.validate_constraint(table.qname, fk.name)
+        apply = (statement,) if c.online else _unforced(c, table, fk, phase, statement)
+        yield Change(
+            id=f"{base}.validate", phase=phase, object=table.label, why="Reads every row, blocks nobody.",
+            apply=apply, verify=verify.query(verify.constraint(table.qname, fk.name)),
+            lock=Lock.SHARE_UPDATE_EXCLUSIVE if len(apply) == 1 else Lock.ACCESS_EXCLUSIVE, rows=table.table.rows, bytes=table.table.bytes,
+        )  # fmt: skip
+
+
+def _forced(c: Conversion, table: TenantTable, fk: Constraint, phase: Phase) -> list[QName]:
+    """The tables of a foreign key that are under FORCE when it is checked.
+
+    An owner under FORCE sees no row without a tenant, so the check would pass over anything (and with
+    row_security off is refused): for the length of the step it is lifted. In a migrator's files row level
+    security comes before the composite keys; online it comes after them.
+    """
+    after = not c.online and phase is Phase.HARDEN
+    out = []
+    for name in dict.fromkeys([table.qname, *([fk.references] if fk.references else [])]):
+        entry = c.get(name)
+        if entry is not None and (entry.table.forced or (after and name != c.tenants)):
+            out.append(name)
+    return out
+
+
+def _unforced(c: Conversion, table: TenantTable, fk: Constraint, phase: Phase, statement: str) -> tuple[str, ...]:
+    forced = _forced(c, table, fk, phase)
+    return (
+        *(ddl.row_security(name, "NO FORCE") for name in forced),
+        statement,
+        *(ddl.row_security(name, "FORCE") for name in forced),
+    )
+
+
+def add_composites(c: Conversion) -> Iterator[Change]:
+    """The composite foreign keys; one that was NOT VALID stays so, because its old rows may dangle."""
+    phase = Phase.ENFORCE if c.online else Phase.HARDEN
+    for f in composites(c):
+        if f.found is not None and (f.found.validated or not f.old.validated):
+            continue
+        check = f.old.validated and f.old.enforced
+        why = f"A row of {f.table.label} can only refer to a row of its own tenant in {display(f.parent)}."
+        if not check:
+            why += f" Not validated, as {f.old.name} is not."
+        yield from _add(c, f.table, f.new, phase, why, present=f.found is not None, check=check)
+
+
+def drop_old(c: Conversion) -> Iterator[Change]:
+    """Drop the single-column foreign keys: the composite ones say more."""
+    phase = Phase.ENFORCE if c.online else Phase.HARDEN
+    for f in composites(c):
+        yield Change(
+            id=f"{phase}.{f.table.label}.{f.old.name}.drop",
+            phase=phase,
+            object=f.table.label,
+            why=f"{f.name} says more than {f.old.name}, which would still reach across tenants.",
+            apply=(ddl.drop_constraint(f.table.qname, f.old.name),),
+            verify=verify.query(verify.negate(verify.constraint(f.table.qname, f.old.name, valid=False))),
+            revert=ddl.restore_constraint(f.table.qname, f.old),
+            lock=Lock.ACCESS_EXCLUSIVE,
+            rows=f.table.table.rows,
+        )

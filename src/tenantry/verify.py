@@ -1,0 +1,165 @@
+"""Boolean queries over the server's catalogs: is a thing as a step leaves it?
+
+Each function returns one SQL expression that yields exactly true or false and never fails when an object
+is missing; steps join them with :func:`every`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tenantry.names import QName, literal, qualified, quote
+
+
+def query(*conditions: str) -> str:
+    """The verify query of a step: all conditions hold."""
+    return "SELECT " + " AND ".join(conditions)
+
+
+def either(*conditions: str) -> str:
+    """One of the conditions holds."""
+    return "(" + " OR ".join(conditions) + ")"
+
+
+def negate(condition: str) -> str:
+    """The condition does not hold."""
+    return f"NOT {condition}"
+
+
+def _regclass(name: QName) -> str:
+    return f"pg_catalog.to_regclass({literal(qualified(name))})"
+
+
+def _exists(source: str, where: str) -> str:
+    return f"EXISTS (SELECT FROM pg_catalog.{source} WHERE {where})"
+
+
+def relation(name: QName) -> str:
+    """A relation of that name exists."""
+    return f"({_regclass(name)} IS NOT NULL)"
+
+
+def column(table: QName, name: str) -> str:
+    """The table has that column."""
+    return _exists("pg_attribute", f"attrelid = {_regclass(table)} AND attname = {literal(name)} AND NOT attisdropped")
+
+
+def not_null(table: QName, name: str) -> str:
+    """The column is NOT NULL, for old rows too."""
+    return _exists(
+        "pg_attribute",
+        f"attrelid = {_regclass(table)} AND attname = {literal(name)} AND NOT attisdropped AND attnotnull",
+    )
+
+
+def default(table: QName, name: str, expected: Sequence[str]) -> str:
+    """The column's default deparses to one of the expected texts."""
+    return (
+        "EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
+        f" ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = {_regclass(table)}"
+        f" AND a.attname = {literal(name)} AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) IN ({_texts(expected)}))"
+    )
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join(literal(v) for v in values)
+
+
+def constraint(table: QName, name: str, *, valid: bool = True) -> str:
+    """The table has that constraint, validated unless said otherwise."""
+    where = f"conrelid = {_regclass(table)} AND conname = {literal(name)}"
+    return _exists("pg_constraint", where + (" AND convalidated" if valid else ""))
+
+
+def index(name: QName) -> str:
+    """A valid index of that name exists."""
+    return _exists("pg_index", f"indexrelid = {_regclass(name)} AND indisvalid AND indisready")
+
+
+def primary_key(table: QName, columns: Sequence[str]) -> str:
+    """The primary key is exactly these columns, in any order."""
+    return (
+        "EXISTS (SELECT FROM pg_catalog.pg_index i"
+        f" WHERE i.indrelid = {_regclass(table)} AND i.indisprimary AND ARRAY[{_texts(sorted(columns))}]::text[] ="
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid"
+        ' AND a.attnum = ANY (i.indkey) ORDER BY a.attname::text COLLATE "C"))'
+    )
+
+
+def no_nulls(table: QName, name: str) -> str:
+    """No row has NULL in the column (reads the table)."""
+    return f"NOT EXISTS (SELECT FROM {qualified(table)} WHERE {quote(name)} IS NULL)"
+
+
+def row_security(table: QName) -> str:
+    """Row level security is enabled and forced."""
+    return _exists("pg_class", f"oid = {_regclass(table)} AND relrowsecurity AND relforcerowsecurity")
+
+
+def policy(table: QName, name: str, using: Sequence[str] = ()) -> str:
+    """A permissive policy FOR ALL TO PUBLIC of that name; its text is one of ``using`` when given."""
+    where = f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND polpermissive AND polcmd = '*'"
+    where += " AND polroles = ARRAY[0::oid]"
+    if using:
+        texts = _texts([u.replace('"', "") for u in using])
+        for part in ("polqual", "polwithcheck"):
+            where += f" AND pg_catalog.translate(pg_catalog.pg_get_expr({part}, polrelid), '\"', '') IN ({texts})"
+    return _exists("pg_policy", where)
+
+
+def any_policy(table: QName, name: str) -> str:
+    """The table has a policy of that name."""
+    return _exists("pg_policy", f"polrelid = {_regclass(table)} AND polname = {literal(name)}")
+
+
+def trigger(table: QName, name: str, *, always: bool = False) -> str:
+    """The table has that trigger, switched on (ENABLE ALWAYS if asked)."""
+    state = "tgenabled = 'A'" if always else "tgenabled IN ('O', 'A')"
+    return _exists("pg_trigger", f"tgrelid = {_regclass(table)} AND tgname = {literal(name)} AND {state}")
+
+
+def security_invoker(view: QName) -> str:
+    """The view runs with the rights of who reads it."""
+    return _exists(
+        "pg_class",
+        f"oid = {_regclass(view)} AND reloptions && ARRAY['security_invoker=true', 'security_invoker=on',"
+        " 'security_invoker=1', 'security_invoker=yes']",
+    )
+
+
+def role(name: str) -> str:
+    """The role exists and row level security binds it."""
+    return _exists("pg_roles", f"rolname = {literal(name)} AND NOT rolsuper AND NOT rolbypassrls")
+
+
+def owned(table: QName, owner: str) -> str:
+    """The table belongs to that role."""
+    return _exists(
+        "pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner",
+        f"c.oid = {_regclass(table)} AND r.rolname = {literal(owner)}",
+    )
+
+
+def privileges(kind: str, name: QName, role_: str, have: Sequence[str], lack: Sequence[str] = ()) -> str:
+    """The role has all of ``have`` and none of ``lack`` on the object. ``kind``: table, sequence."""
+    tests = [f"pg_catalog.has_{kind}_privilege(r.oid, {_regclass(name)}, {literal(p)})" for p in have]
+    tests += [f"NOT pg_catalog.has_{kind}_privilege(r.oid, {_regclass(name)}, {literal(p)})" for p in lack]
+    return _exists("pg_roles r", " AND ".join([f"r.rolname = {literal(role_)}", *tests]))
+
+
+def schema_usage(schema: str, role_: str) -> str:
+    """The role may use the schema."""
+    return _exists(
+        "pg_roles r, pg_catalog.pg_namespace n",
+        f"r.rolname = {literal(role_)} AND n.nspname = {literal(schema)}"
+        " AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')",
+    )
+
+
+def constraint_comment(table: QName, name: str, comment: str) -> str:
+    """The constraint carries that comment."""
+    return _exists(
+        "pg_constraint c",
+        f"c.conrelid = {_regclass(table)} AND c.conname = {literal(name)}"
+        f" AND pg_catalog.obj_description(c.oid, 'pg_constraint') = {literal(comment)}",
+    )

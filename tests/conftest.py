@@ -1,0 +1,49 @@
+"""Fixtures: one server for each test process, and fresh databases on it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests import servers
+from tests.servers import Database, MakeDatabase, Server
+
+
+def pytest_configure() -> None:
+    if "TENANTRY_TEST_DSN" not in os.environ:
+        servers.binaries()  # complain once and early, not in each test
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]  # a developer's own PGHOST, PGOPTIONS … must not reach the tests
+
+
+def pytest_report_header() -> str:
+    private = f"PostgreSQL {os.environ.get('TENANTRY_TEST_PG', '18')}, a private server for each process"
+    return "server: " + ("the one of TENANTRY_TEST_DSN" if "TENANTRY_TEST_DSN" in os.environ else private)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with servers.running() as server:
+        yield server
+
+
+@pytest.fixture
+def make_db(server: Server) -> Iterator[MakeDatabase]:
+    """`make_db()` is a fresh empty database, `make_db(template=db)` a copy of one nobody is connected to."""
+    with server.databases() as make:
+        yield make
+
+
+@pytest.fixture
+def db(make_db: MakeDatabase) -> Database:
+    """A fresh empty database."""
+    return make_db()
+
+
+@pytest.fixture(autouse=True)
+def _skip_unless_the_server_fits(request: pytest.FixtureRequest) -> None:
+    for mark in request.node.iter_markers("pg"):
+        version = request.getfixturevalue("server").version
+        (requirement,) = mark.args
+        if not servers.meets(version, requirement):
+            pytest.skip(f"NOT TESTED HERE: needs PostgreSQL {requirement}, the server is {version // 10_000}")
