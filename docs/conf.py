@@ -9,7 +9,6 @@ release = __version__
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]  # a section may still be empty
 
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3

@@ -19,6 +19,7 @@ from tenantry.render import File
 from tests.servers import Database
 
 DRIZZLE = Path(__file__).parent / "drizzle"
+RAW = {"no_parameters": True}  # a percent sign in SQL is no placeholder
 EnvStyle = Literal["transactional", "per-migration", "outer-transaction"]
 
 
@@ -41,10 +42,11 @@ def read(folder: Path, *suffixes: str) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], *, cwd: Path, **env: str) -> str:
-    done = subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, encoding="utf-8")
+    done = subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True)
     if done.returncode:
-        raise MigratorError(f"{command[0]} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done.stdout
+        said = (done.stdout + done.stderr).decode()
+        raise MigratorError(f"{command[0]} ended with {done.returncode}\n{said}")
+    return done.stdout.decode()  # not as text: that would change carriage returns
 
 
 def run_psql(files: Iterable[Path], db: Database) -> None:
@@ -104,7 +106,8 @@ def alembic_project(folder: Path, dsn: str, *, env_style: EnvStyle, revisions: S
         revision = f"base{n}"
         (versions / f"{revision}_by_hand.py").write_text(
             f"from alembic import op\n\nrevision = {revision!r}\ndown_revision = {down!r}\n\n\n"
-            f"def upgrade():\n    op.get_bind().exec_driver_sql({text!r})\n\n\ndef downgrade():\n    pass\n"
+            f"def upgrade():\n    op.get_bind().exec_driver_sql({text!r}, execution_options={RAW})\n\n\n"
+            "def downgrade():\n    pass\n"
         )
         down = revision
     return versions

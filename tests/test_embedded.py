@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -38,12 +39,20 @@ def _eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that everybody may enter: pytest's own are closed to the user that a root's server runs as."""
+    with tempfile.TemporaryDirectory(prefix="t-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 
 @needs_proc
-def test_a_server_serves_and_is_gone_at_the_end(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_a_server_serves_and_is_gone_at_the_end(place: Path) -> None:
+    home = place / "home"
     with embedded.server(data_dir=home) as dsn:
         with psycopg.connect(dsn) as connection:
             assert connection.info.server_version >= 180000
@@ -118,8 +127,8 @@ def test_a_directory_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis").read_text() == "ten years of work"
 
 
-def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_a_server_that_cannot_start_says_why_and_leaves_nothing(place: Path) -> None:
+    home = place / "home"
     with (
         pytest.raises(RuntimeError, match="no_such_setting"),
         embedded.cluster(embedded.embedded_binaries(), data_dir=home, settings={"no_such_setting": "1"}),
@@ -128,9 +137,20 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) 
     assert not home.exists()
 
 
+def test_a_directory_the_server_user_cannot_reach_is_named(place: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root hands the server to another user")
+    place.chmod(0o700)
+    with (
+        pytest.raises(RuntimeError, match="cannot reach that directory"),
+        embedded.server(data_dir=place / "home"),
+    ):
+        pass
+
+
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
     home = tmp_path / ("x" * 100)
-    with pytest.raises(RuntimeError, match="set TMPDIR"), embedded.server(data_dir=home):
+    with pytest.raises(RuntimeError, match="too long for a Unix socket"), embedded.server(data_dir=home):
         pass
     assert not home.exists()
 

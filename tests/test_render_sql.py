@@ -60,7 +60,7 @@ def test_phases_without_steps_make_no_file() -> None:
 
 
 def test_odd_names_make_plain_file_names() -> None:
-    assert paths(render(sample_plans.later(), column="Kunde/ID: ü"))[0] == "0002_add_Kunde_ID_columns.sql"
+    assert paths(render(sample_plans.later(), column="Kunde/ID: ü1"))[0] == "0002_add_Kunde_ID_1_columns.sql"
 
 
 def test_steps_of_a_phase_must_be_contiguous() -> None:

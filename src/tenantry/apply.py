@@ -209,8 +209,8 @@ def _confirm(session: Session, step: Change) -> None:
         kept = "It was rolled back" if step.transactional else "What it did is still there"
         raise ApplyError(
             f"step {step.id} ran but its verification is false: {step.verify}\n"
-            f"{kept}; the steps before it stay done. Something undoes it (an event trigger, another session), "
-            f"or the plan is wrong: look at {step.object}, then run `tenantry apply` again, or `tenantry plan`.",
+            f"{kept}; the steps before it stay done. Something undoes it (an event trigger, another session) or "
+            f"the plan is wrong: look at {step.object}, then run `tenantry apply` again, or `tenantry plan`.",
             step=step.id,
         )
 
@@ -272,7 +272,7 @@ def _fill(run: _Run, number: int, step: Backfill, at: Cursor, rows: int, sizes: 
 
 
 def _batch(run: _Run, number: int, step: Backfill, at: Cursor, to: Cursor, rows: int) -> tuple[int, float]:
-    """Fill the blocks from ``at`` to before ``to``; returns the rows of all batches and this one's seconds."""
+    """Fill the blocks from ``at`` to before ``to``; returns the rows of all batches, and its own seconds."""
     begun = time.monotonic()
     bounds = {"first": f"({at.next},0)", "last": f"({to.next},0)"}
     with run.session.transaction(step.id, sessions.LOCK_TIMEOUT):

@@ -91,12 +91,16 @@ def _key(key: Key) -> str:
     return text
 
 
+def _method(index: Index) -> str:
+    return index.method if index.method.isidentifier() and index.method.islower() else quote(index.method)
+
+
 def create_index(table: QName, index: Index, *, concurrently: bool = False) -> str:
     """SHARE while it builds (writes wait); SHARE UPDATE EXCLUSIVE when built concurrently."""
     head = "CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"
     if concurrently:
         head += " CONCURRENTLY"
-    text = f"{head} {quote(index.name)} ON {qualified(table)} USING {quote(index.method)}"
+    text = f"{head} {quote(index.name)} ON {qualified(table)} USING {_method(index)}"
     text += f" ({', '.join(_key(k) for k in index.keys)})"
     return text + _index_tail(index)
 
@@ -153,7 +157,7 @@ def adopt_index(
 def add_exclusion(table: QName, name: str, index: Index, old: Constraint) -> str:
     """ACCESS EXCLUSIVE while it builds the index; there is no concurrent form."""
     keys = ", ".join(f"{_key(k)} WITH {k.operator}" for k in index.keys)
-    text = f"ADD CONSTRAINT {quote(name)} EXCLUDE USING {quote(index.method)} ({keys})"
+    text = f"ADD CONSTRAINT {quote(name)} EXCLUDE USING {_method(index)} ({keys})"
     if index.include:
         text += f" INCLUDE ({columns(index.include)})"
     if index.options:

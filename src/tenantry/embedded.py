@@ -146,6 +146,7 @@ def _keep_server(home: Path, user: str, binaries: Path, settings: list[str]) -> 
     try:
         with (home / "log").open("ab") as log:
             run_as = _run_as(user, home, log)
+            _check_reachable(home, user, run_as)
             programs = _reachable(binaries, home, run_as)
             postmaster = _start(programs, home, settings, run_as)
         _answer(f"ready {postmaster.pid} {programs}")
@@ -177,6 +178,14 @@ def _run_as(user: str, home: Path, log: Any) -> dict[str, Any]:
     return common | {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
+def _check_reachable(home: Path, user: str, run_as: dict[str, Any]) -> None:
+    if subprocess.run(["test", "-x", str(home)], **run_as).returncode != 0:
+        raise subprocess.SubprocessError(
+            f"started by root, it runs as {user}, who cannot reach that directory; "
+            "choose one below directories that all may enter, with TMPDIR for a temporary one"
+        )
+
+
 def _reachable(binaries: Path, home: Path, run_as: dict[str, Any]) -> Path:
     """`binaries` if the server's user may run them, else those of a copy in `home`.
 
@@ -191,10 +200,11 @@ def _reachable(binaries: Path, home: Path, run_as: dict[str, Any]) -> Path:
         return binaries
     package = binaries.parents[1]
     copy = home / "programs"
+    unneeded = shutil.ignore_patterns("include", "pgxs", "*.a")
     # The programs look for their libraries in a directory beside the package.
     for tree in (package, package.with_name(f"{package.name}.libs")):
         if tree.exists():
-            shutil.copytree(tree, copy / tree.name, symlinks=True)
+            shutil.copytree(tree, copy / tree.name, symlinks=True, ignore=unneeded)
     for path in (copy, *copy.rglob("*")):
         os.chown(path, run_as["user"], run_as["group"], follow_symlinks=False)
     return copy / package.name / "pginstall" / "bin"

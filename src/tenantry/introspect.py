@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
@@ -45,6 +46,12 @@ _Read = Callable[[str], _Rows]  # the name of a query to its rows
 _ByOid = Mapping[int, tuple[T, ...]]
 _Names = Mapping[int, Mapping[int, str]]  # relation to the names of its columns by number
 
+# The queries in the order in which their rows are needed.
+_ORDER = (
+    "server", "grants", "schemas", "columns", "constraints", "keys", "indexes", "policies", "triggers", "tables",
+    "views", "functions", "sequences", "roles", "opclasses", "names",
+)  # fmt: skip
+
 
 def read(conn: psycopg.Connection[Any]) -> Catalog:
     """Read the whole database that ``conn`` is connected to; nothing in it is changed or locked against writers.
@@ -57,22 +64,30 @@ def read(conn: psycopg.Connection[Any]) -> Catalog:
     Raises CatalogError when the server is too old, the transaction has already failed, or a query fails.
     """
     _refuse(conn)
-    query = "transaction"
-
-    def rows(name: str) -> _Rows:
-        nonlocal query
-        query = name
-        return cursor.execute(_sql(name), prepare=False).fetchall()
-
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     try:
         with conn.transaction(force_rollback=True), psycopg.Cursor(conn, row_factory=tuple_row) as cursor:
             if idle:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            rows("session")
-            return _catalog(rows)
+            cursor.execute(_sql("session"))
+            return _ahead(cursor, _catalog)
     except psycopg.Error as error:
-        raise _failure(conn, query, error) from error
+        raise _failure(conn, error) from error
+
+
+def _ahead(cursor: psycopg.Cursor[tuple[Any, ...]], assemble: Callable[[_Read], T]) -> T:
+    """Assemble while the server works on the queries that follow: half of the time is spent on either side."""
+
+    def fetch(name: str) -> _Rows:
+        # Not prepared: these are run once, and a plan kept by the session would have been made for other settings.
+        return cursor.execute(_sql(name), prepare=False).fetchall()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tenantry-introspect") as worker:
+        coming = {name: worker.submit(fetch, name) for name in _ORDER}
+        try:
+            return assemble(lambda name: coming[name].result())
+        finally:
+            worker.shutdown(cancel_futures=True)
 
 
 @cache
@@ -95,7 +110,7 @@ def _refuse(conn: psycopg.Connection[Any]) -> None:
         )
 
 
-def _failure(conn: psycopg.Connection[Any], query: str, error: psycopg.Error) -> CatalogError:
+def _failure(conn: psycopg.Connection[Any], error: psycopg.Error) -> CatalogError:
     match error:
         case psycopg.errors.InsufficientPrivilege():
             action = "grant this role SELECT on that catalog, or connect as another"

@@ -82,6 +82,7 @@ class Backfill:
     ``unresolved`` counts the rows for which the source yields no tenant; asked before anything changes.
     ``before`` and ``after`` surround the update in the same transaction (trigger policy).
     ``foreign_rows`` counts the rows whose tenant the source does not give any more: a revert would lose them.
+    Empty where the column was there before: it stays.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """What ``apply`` and ``revert`` tell while they run: one small frozen value per event.
 
-A listener is called in the caller's thread and never inside a transaction; what it raises ends the run.
+A listener is called in the caller's thread; what it raises ends the run. ``apply`` calls it between its
+transactions, ``revert`` inside its only one.
 """
 
 from __future__ import annotations

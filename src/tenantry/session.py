@@ -75,7 +75,7 @@ def runner(dsn: str, verb: str, listen: Listener) -> Iterator[Session]:
     """
     with contextlib.closing(connect(dsn, f"tenantry {verb}")) as conn:
         try:
-            conn.execute(_sql("runner_session"))
+            conn.execute(load("runner_session"))
             with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
                 conn.execute("SET client_connection_check_interval = '2s'")
             free = conn.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (RUNNER_KEY,)).fetchone()
@@ -97,11 +97,12 @@ class Holder:
 
 def holder(conn: Conn) -> Holder | None:
     """Who converts this database at the moment, if anybody does."""
-    row = conn.execute(_sql("runner_holder"), {"key": RUNNER_KEY}).fetchone()
+    row = conn.execute(load("runner_holder"), {"key": RUNNER_KEY}).fetchone()
     return Holder(*row) if row else None
 
 
-def _sql(name: str) -> bytes:
+def load(name: str) -> bytes:
+    """A statement of ``sql/``, by name."""
     return (resources.files("tenantry") / "sql" / f"{name}.sql").read_bytes()
 
 
@@ -139,13 +140,13 @@ class Session:
             )
 
     @contextlib.contextmanager
-    def transaction(self, step: str, lock_timeout: float) -> Iterator[None]:
-        """One transaction, or a savepoint in one; ``lock_timeout`` in seconds, 0 to wait for ever.
+    def transaction(self, step: str, lock_timeout: float, *, keep: bool = True) -> Iterator[None]:
+        """One transaction, rolled back at the end unless ``keep``; ``lock_timeout`` in seconds, 0 for none.
 
         Raises ApplyError when the server refuses the commit.
         """
         try:
-            with self.conn.transaction():
+            with self.conn.transaction(force_rollback=not keep):
                 self.conn.execute(
                     "SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(int(lock_timeout * 1000)),)
                 )
@@ -284,7 +285,7 @@ def _watch(dsn: str, pid: int, stop: threading.Event, seen: list[str]) -> None:
     # What it sees only explains; without it (too many connections) the work goes on.
     quiet = contextlib.suppress(psycopg.Error, CatalogError)
     with quiet, contextlib.closing(connect(dsn, "tenantry watch")) as conn:
-        query = _sql("blockers")
+        query = load("blockers")
         while not stop.is_set():
             rows = conn.execute(query, {"pid": pid}).fetchall()
             if rows:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tenantry.attacks import delete, insert, move, prepared, read, reference, trail, update
-from tenantry.attacks.session import Session
+from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.finding import Outcome
 
@@ -19,16 +19,31 @@ from tenantry.finding import Outcome
 class Attack(Protocol):
     """What each module of this package offers."""
 
-    NAME: str
-    WHY: str
-    SABOTAGE: tuple[str, ...]
-    REPAIR: tuple[str, ...]
+    @property
+    def NAME(self) -> str:
+        """One word, as reports call it."""
+        ...
+
+    @property
+    def WHY(self) -> str:
+        """What is lost when it is not refused, in one line."""
+        ...
+
+    @property
+    def SABOTAGE(self) -> tuple[str, ...]:
+        """Statements after which the attack must breach."""
+        ...
+
+    @property
+    def REPAIR(self) -> tuple[str, ...]:
+        """Statements that undo the sabotage."""
+        ...
 
     def applies(self, target: Target) -> bool:
         """Whether the attack says anything about such a table."""
         ...
 
-    def run(self, session: Session, aim: Aim) -> Outcome:
+    def run(self, lab: Lab, aim: Aim) -> Outcome:
         """Attack. Raises psycopg.Error when a look-up fails."""
         ...
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from tenantry.attacks.session import Session
+from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.catalog import Column
 from tenantry.errors import CatalogError
@@ -48,50 +48,61 @@ def ghost(admin: psycopg.Connection[Any], tenants: Target) -> str:
     raise CatalogError(f"{tenants.label}: its key is {type_}, and no id can be made up that no tenant has")
 
 
-def take(session: Session, target: Target) -> Aim | None:
-    """A row to attack, or None when the table has no row. Raises psycopg.Error when it cannot be looked at."""
+def take(lab: Lab, target: Target) -> Aim | None:
+    """What to attack in a table, or None while there is no tenant. Raises psycopg.Error for a failed look."""
     if target.kind == "trail":  # brings its own rows
-        some = session.look(f"SELECT {_tenants(session).owner('t')} FROM {_tenants(session).sql} AS t LIMIT 1")
-        return Aim(target, some[0], _other(session, target, some[0])) if some else None
+        tenant = _some(lab)
+        return Aim(target, tenant, _other(lab, target, tenant)) if tenant is not None else None
     columns = [c.name for c in target.table.columns]
-    values = ", ".join(f"t.{quote(c)}::text" for c in columns)
+    values = "".join(f", t.{quote(c)}::text" for c in columns)
     owner = target.owner("t")
-    row = session.look(
-        f"SELECT {owner}, t.tableoid::text, t.ctid::text, {values} FROM {target.sql} AS t "
+    found = lab.look(
+        f"SELECT {owner}, t.tableoid::text, t.ctid::text{values} FROM {target.sql} AS t "
         f"WHERE {owner} IS NOT NULL LIMIT 1"
     )
-    if row is None:
-        return None
-    tenant, tableoid, ctid = row[:3]
-    # Where a table has parts, a place is unique only within one of them.
-    part = "" if target.table.kind == "table" else f"tableoid = {tableoid} AND "
-    other = _other(session, target, tenant)
+    if found is None:
+        return _empty(lab, target)
+    tenant, tableoid, ctid = found[:3]
+    # A table with parts has the same place in each of them.
+    part = f"tableoid = {tableoid} AND " if target.parts else ""
+    other = _other(lab, target, tenant)
     return Aim(
         target,
         tenant,
         other,
-        dict(zip(columns, row[3:], strict=True)),
-        f"{part}ctid = {literal(ctid)}",
-        _elsewhere(session, target, tenant, other),
+        dict(zip(columns, found[3:], strict=True)),
+        spot=f"{part}ctid = {literal(ctid)}",
+        elsewhere=_elsewhere(lab, target, tenant, other),
     )
 
 
-def _tenants(session: Session) -> Target:
-    return session.targets[session.tenants]
+def _empty(lab: Lab, target: Target) -> Aim | None:
+    tenant = _some(lab)
+    if tenant is None:
+        return None
+    row: dict[str, str | None] = {c.name: None for c in target.table.columns}
+    row |= {target.column: tenant} if target.column else {}
+    elsewhere = {c: lab.ghost if c == target.column else None for c in target.border}
+    return Aim(target, tenant, None, row, empty=True, elsewhere=elsewhere)
 
 
-def _other(session: Session, target: Target, tenant: str) -> str | None:
+def _some(lab: Lab) -> str | None:
+    row = lab.look(f"SELECT {lab.tenants.owner('t')} FROM {lab.tenants.sql} AS t LIMIT 1")
+    return row[0] if row else None
+
+
+def _other(lab: Lab, target: Target, tenant: str) -> str | None:
     """Another tenant; within a partition one of its own, because the bound refuses the others anyhow."""
     if target.table.partition_of and target.column:
-        row = another(session, target, tenant, (target.column,))
+        row = another(lab, target, tenant, (target.column,))
         if row is not None:
             return row[target.column]
-    tenants = _tenants(session)
-    row = another(session, tenants, tenant, (tenants.column or "",))
-    return row[tenants.column or ""] if row else None
+    key = lab.tenants.column or ""
+    row = another(lab, lab.tenants, tenant, (key,))
+    return row[key] if row else None
 
 
-def another(session: Session, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
+def another(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
     """The columns, as text, of a row of any other tenant."""
     values = ", ".join(f"t.{quote(c)}::text" for c in columns)
     present = " AND ".join(f"t.{quote(c)} IS NOT NULL" for c in columns)
@@ -104,28 +115,28 @@ def another(session: Session, target: Target, tenant: str, columns: Sequence[str
         )
     else:
         query = f"{base}{target.owner('t')} <> {literal(tenant)} LIMIT 1"
-    row = session.look(query)
+    row = lab.look(query)
     return dict(zip(columns, row, strict=True)) if row else None
 
 
-def own(session: Session, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
+def own(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
     """The columns, as text, of a row of that tenant."""
     values = ", ".join(f"t.{quote(c)}::text" for c in columns)
     present = " AND ".join(f"t.{quote(c)} IS NOT NULL" for c in columns)
     owner = f"t.{quote(target.column)}" if target.column else target.owner("t")
-    row = session.look(
+    row = lab.look(
         f"SELECT {values} FROM {target.sql} AS t WHERE {owner} = {literal(tenant)} AND {present} LIMIT 1"
     )
     return dict(zip(columns, row, strict=True)) if row else None
 
 
-def _elsewhere(session: Session, target: Target, tenant: str, other: str | None) -> dict[str, str | None]:
+def _elsewhere(lab: Lab, target: Target, tenant: str, other: str | None) -> dict[str, str | None]:
     """What would take a row out of its tenant; empty when no such value is to be had."""
     if target.column:
-        return {target.column: other or session.ghost}
+        return {target.column: other or lab.ghost}
     if target.parent is None:
         return {}
-    row = another(session, target.parent, tenant, tuple(target.on.values()))
+    row = another(lab, target.parent, tenant, tuple(target.on.values()))
     if row is not None:
         return {ours: row[theirs] for ours, theirs in target.on.items()}
     made = {c: made_up(column) for c in target.on if (column := target.table.column(c))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.attacks.session import TRIPWIRE, Session
+from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
@@ -18,14 +18,14 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """Without WHERE where no row is owned; the victim's rows by their tenant as another one."""
     sql, rights = aim.target.sql, aim.target.rights
     return matrix(
-        session,
+        lab,
         aim,
         NAME,
         blind=f"DELETE FROM {sql} {TRIPWIRE}",
         aimed=f"DELETE FROM {sql} WHERE {aim.where} {TRIPWIRE}",
-        allowed=rights.select and "DELETE" in rights.table,
+        allowed=rights.select and "DELETE" in rights.words,
     )

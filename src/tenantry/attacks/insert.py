@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.attacks.session import TRIPWIRE, Session
+from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
@@ -19,7 +19,7 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """A copy of the victim's row: whole, so that neither a domain nor a trigger refuses it first.
 
     The policy's check comes before NOT NULL, CHECK, unique and foreign keys, so 42501 is the policy and
@@ -37,4 +37,4 @@ def run(session: Session, aim: Aim) -> Outcome:
     told = ", ".join(literal(v) if c in target.border else "…" for c, v in row.items())
     start = f"INSERT INTO {target.sql} ({', '.join(quote(c) for c in row)}) OVERRIDING SYSTEM VALUE VALUES"
     statement, shown = (f"{start} ({v}) {TRIPWIRE}" for v in (values, told))
-    return matrix(session, aim, NAME, blind=statement, aimed=statement, allowed=allowed, shown=shown)
+    return matrix(lab, aim, NAME, blind=statement, aimed=statement, allowed=allowed, shown=shown)

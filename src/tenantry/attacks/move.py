@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tenantry.attacks import session as at
-from tenantry.attacks.session import TRIPWIRE, Session
+from tenantry.attacks import lab as at
+from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target, assign
-from tenantry.attacks.verdict import Try, attempt, control, judge
+from tenantry.attacks.verdict import Try, attempt, control, judge, nothing_to_see
 from tenantry.finding import Outcome
 
 NAME = "move"
@@ -21,22 +21,24 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """As the row's own tenant, with and without WHERE; the control sets the columns to what they are."""
     target = aim.target
     if not aim.elsewhere:
         why = f"no value of another tenant is to be had for {', '.join(sorted(target.border))}"
         return Outcome(NAME, target.label, "skipped", detail=why)
+    allowed = target.rights.select and aim.elsewhere.keys() <= target.rights.update
+    if aim.empty and allowed:
+        return nothing_to_see(NAME, aim)
     blind = f"UPDATE {target.sql} SET {assign(aim.elsewhere)}"
     owner = at.tenant(aim.tenant)
     tries = [
-        _read(attempt(session, owner, statement), target)
+        _read(attempt(lab, owner, statement), target)
         for statement in (f"{blind} {TRIPWIRE}", f"{blind} WHERE {aim.where} {TRIPWIRE}")
     ]
     stay = assign({c: aim.row[c] for c in aim.elsewhere})
-    allowed = target.rights.select and aim.elsewhere.keys() <= target.rights.update
-    check = control(session, aim, f"UPDATE {target.sql} SET {stay} WHERE {aim.where} {TRIPWIRE}", allowed=allowed)
-    return judge(session, NAME, target.label, tries, check)
+    check = control(lab, aim, f"UPDATE {target.sql} SET {stay} WHERE {aim.where} {TRIPWIRE}", allowed=allowed)
+    return judge(lab, NAME, target.label, tries, check)
 
 
 def _read(found: Try, target: Target) -> Try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tenantry.attacks import session as at
-from tenantry.attacks.session import Session
+from tenantry.attacks import lab as at
+from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
-from tenantry.attacks.verdict import Control, Try, control, judge, meaning
+from tenantry.attacks.verdict import Control, Try, control, judge, meaning, nothing_to_see
 from tenantry.finding import Outcome
 
 NAME = "prepared"
@@ -23,26 +23,30 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """The plan is made and used as the tenant (the control), then used as a tenant that no row has."""
+    if aim.empty and aim.target.rights.select:
+        return nothing_to_see(NAME, aim)
     query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
-    ghost = session.nobody[0]
+    ghost = lab.nobody[0]
     try:
-        with session.as_app(at.tenant(aim.tenant)) as run_:
+        with lab.as_app(at.tenant(aim.tenant)) as run_:
             run_("SET LOCAL plan_cache_mode = force_generic_plan")
             planned = run_(f"PREPARE tenantry_probe AS {query}")
             first = planned if planned.sqlstate else run_("EXECUTE tenantry_probe")
             if not first.sqlstate:
-                run_(session.switch(ghost))
+                run_(lab.switch(ghost))
             second = first if first.sqlstate else run_("EXECUTE tenantry_probe")
     finally:
-        session.close_plans()
+        lab.close_plans()
     check = Control(first, first.rows > 0)
     if not aim.target.rights.select:
-        check = control(session, aim, query, allowed=False)
+        check = control(lab, aim, query, allowed=False)
     tries = [Try(ghost, _shown(query), second, meaning(second))]
-    return judge(session, NAME, aim.target.label, tries, check)
+    return judge(lab, NAME, aim.target.label, tries, check)
 
 
 def _shown(query: str) -> str:
-    return f"EXECUTE tenantry_probe /* PREPARE tenantry_probe AS {query}; executed as another tenant before */"
+    return (
+        f"EXECUTE tenantry_probe /* PREPARE tenantry_probe AS {query}; executed as another tenant before */"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.attacks.session import Session
+from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
@@ -18,11 +18,11 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """Any row where none is owned; rows of the victim as another tenant."""
     sql = aim.target.sql
     return matrix(
-        session,
+        lab,
         aim,
         NAME,
         blind=f"SELECT 1 FROM {sql} LIMIT 1",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from tenantry.attacks import session as at
+from tenantry.attacks import lab as at
 from tenantry.attacks.aim import another, made_up, own
-from tenantry.attacks.session import Result, Run, Session
+from tenantry.attacks.lab import Lab, Result, Run
 from tenantry.attacks.target import Aim, Reference, Target, assign, paired
-from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning
+from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning, nothing_to_see
 from tenantry.finding import Outcome, Status
 from tenantry.names import literal
 
@@ -27,9 +27,11 @@ def applies(target: Target) -> bool:
     return bool(target.references)
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """Each reference of one own row is pointed at a row of another tenant, then at an own one (the control)."""
-    outcomes = [_one(session, aim, reference) for reference in aim.target.references]
+    if aim.empty:
+        return nothing_to_see(NAME, aim)
+    outcomes = [_one(lab, aim, reference) for reference in aim.target.references]
     worst = min(outcomes, key=lambda o: _ORDER.index(o.status))
     notes = dict.fromkeys(o.detail for o in outcomes if o.detail and o.status == worst.status)
     return replace(
@@ -40,22 +42,24 @@ def run(session: Session, aim: Aim) -> Outcome:
     )
 
 
-def _one(session: Session, aim: Aim, reference: Reference) -> Outcome:
-    target, parent = aim.target, session.targets[reference.parent]
+def _one(lab: Lab, aim: Aim, reference: Reference) -> Outcome:
+    target, parent = aim.target, lab.targets[reference.parent]
     what = f"{', '.join(reference.columns)} → {parent.label}"
-    theirs = _renamed(another(session, parent, aim.tenant, reference.referenced), reference)
-    mine = _mine(session, aim, reference, parent)
+    theirs = _renamed(another(lab, parent, aim.tenant, reference.referenced), reference)
+    mine = _mine(lab, aim, reference, parent)
     aimed = theirs or _made_up(target, reference)
     if aimed is None:
         return Outcome(NAME, target.label, "skipped", detail=f"{what}: no value of its type can be made up")
     if mine is None:
-        return Outcome(NAME, target.label, "error", detail=f"{what}: tenant {aim.tenant} has no row to refer to")
+        return Outcome(
+            NAME, target.label, "error", detail=f"{what}: tenant {aim.tenant} has no row to refer to"
+        )
     sets = f"UPDATE {target.sql} SET {assign(aimed)} WHERE {aim.spot}"
-    result = _sent(session, aim, reference, lambda run_: run_(sets))
-    check = _sent(session, aim, reference, lambda run_: _twice(run_, target, mine, aim.spot))
+    result = _sent(lab, aim, reference, lambda run_: run_(sets))
+    check = _sent(lab, aim, reference, lambda run_: _twice(run_, target, mine, aim.spot))
     tried = Try(at.tenant(aim.tenant), sets, result, meaning(result))
     tried = replace(tried, meaning=_read(tried, target, reference, parent, real=theirs is not None))
-    outcome = judge(session, NAME, target.label, [tried], Control(check, bool(check.rows)))
+    outcome = judge(lab, NAME, target.label, [tried], Control(check, bool(check.rows)))
     detail = outcome.detail
     if theirs is None:
         detail = detail or f"no other tenant has rows in {parent.label}: tried a key that no row has"
@@ -66,12 +70,12 @@ def _renamed(row: Mapping[str, str | None] | None, reference: Reference) -> dict
     return {c: row[r] for c, r in zip(reference.columns, reference.referenced, strict=True)} if row else None
 
 
-def _mine(session: Session, aim: Aim, reference: Reference, parent: Target) -> dict[str, str | None] | None:
+def _mine(lab: Lab, aim: Aim, reference: Reference, parent: Target) -> dict[str, str | None] | None:
     """What an own row may refer to: what it does, or any row of its tenant."""
     now = {c: aim.row[c] for c in reference.columns}
     if all(v is not None for v in now.values()):
         return now
-    return _renamed(own(session, parent, aim.tenant, reference.referenced), reference)
+    return _renamed(own(lab, parent, aim.tenant, reference.referenced), reference)
 
 
 def _made_up(target: Target, reference: Reference) -> dict[str, str | None] | None:
@@ -79,14 +83,14 @@ def _made_up(target: Target, reference: Reference) -> dict[str, str | None] | No
     return dict(made) if all(v is not None for v in made.values()) else None
 
 
-def _sent(session: Session, aim: Aim, reference: Reference, send: Callable[[Run], Result]) -> Result:
+def _sent(lab: Lab, aim: Aim, reference: Reference, send: Callable[[Run], Result]) -> Result:
     """As the tenant itself; as the administrator where the application may not update the columns.
 
     Either way the key is checked by its own trigger, which row level security does not bind.
     """
     rights = aim.target.rights
     able = rights.whole and frozenset(reference.columns) <= rights.update
-    with session.as_app(at.tenant(aim.tenant)) if able else session.as_admin() as run_:
+    with lab.as_app(at.tenant(aim.tenant)) if able else lab.as_admin() as run_:
         run_("SET CONSTRAINTS ALL IMMEDIATE")
         return send(run_)
 

@@ -12,6 +12,8 @@ from tenantry.catalog import Catalog, Constraint, Table
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.spec import Spec, TableRule
 
+TRAIL_COLUMN = "tenant_id"  # whatever tenant tables call theirs
+
 Kind = Literal["tenant", "through", "tenants", "trail"]
 
 
@@ -20,14 +22,14 @@ class Rights:
     """What the application's role may do with a table, by whatever way it got the privilege.
 
     ``select`` is about any column, ``whole`` about the table (needed to name a row by its place);
-    ``insert`` and ``update`` are columns; ``table`` are table-wide privileges besides SELECT and INSERT.
+    ``insert`` and ``update`` are columns; ``words`` are all privileges that it has on the table or a column.
     """
 
     select: bool = False
     whole: bool = False
     insert: frozenset[str] = frozenset()
     update: frozenset[str] = frozenset()
-    table: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Target:
     column: str | None = None
     parent: Target | None = None
     on: Mapping[str, str] = field(default_factory=dict)  # column here = column of the parent
+    parts: bool = False  # has partitions or inheritance children
     references: tuple[Reference, ...] = ()
     rights: Rights = Rights()
 
@@ -69,7 +72,9 @@ class Target:
         if self.parent is None:
             return f"{alias}.{quote(self.column or '')}::text"
         up = alias + "_"
-        join = " AND ".join(f"{up}.{quote(theirs)} = {alias}.{quote(ours)}" for ours, theirs in self.on.items())
+        join = " AND ".join(
+            f"{up}.{quote(theirs)} = {alias}.{quote(ours)}" for ours, theirs in self.on.items()
+        )
         return f"(SELECT {self.parent.owner(up)} FROM {self.parent.sql} AS {up} WHERE {join} LIMIT 1)"
 
 
@@ -77,7 +82,8 @@ class Target:
 class Aim:
     """A target and the tenant whose row is attacked.
 
-    ``row`` is one row of that tenant, column by column as text; ``spot`` its place, as a condition.
+    ``row`` is one row of that tenant, column by column as text; ``spot`` its place, as a condition. In an
+    ``empty`` table it is made up, and only what no privilege allows can be tried.
     ``other`` is another tenant that exists, if there is one. ``elsewhere`` is what the columns that say
     whose row it is would have to become for the row to leave the tenant.
     """
@@ -86,6 +92,7 @@ class Aim:
     tenant: str
     other: str | None
     row: Mapping[str, str | None] = field(default_factory=dict)
+    empty: bool = False
     spot: str = ""
     elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -111,23 +118,23 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
     """The targets, by name, and what cannot be one although the spec declares it, with the reason."""
     found: dict[QName, Target] = {}
     unfit: list[tuple[QName, str]] = []
-    declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through")]
-    # A table isolated through another one comes after it.
-    for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
-        for table in _family(catalog, name):
-            target = _target(spec, table, rule, found)
-            if isinstance(target, Target):
-                found[table.qname] = target
-            else:
-                unfit.append((table.qname, target))
-        if name not in catalog.by_name:
-            unfit.append((name, "is not in the database"))
     for name, kind, column in _own(spec):
         table = catalog.by_name.get(name)
         if table is None or table.column(column) is None:
-            unfit.append((name, f"is not in the database with a column {column}"))
+            unfit.append((name, f"is not there with a column {column}"))
         else:
             found[name] = Target(table, kind, column)
+    declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through") and n not in found]
+    # A table that is isolated through another one comes after it.
+    for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
+        if name not in catalog.by_name:
+            unfit.append((name, "is not there"))
+        for table in _family(catalog, name):
+            target = _target(spec, table, rule, found)
+            if isinstance(target, Target):
+                found[table.qname] = replace(target, parts=bool(catalog.children(table.qname)))
+            else:
+                unfit.append((table.qname, target))
     targets = (replace(t, references=tuple(_references(t, found))) for _, t in sorted(found.items()))
     return tuple(targets), tuple(unfit)
 
@@ -136,7 +143,7 @@ def _own(spec: Spec) -> Iterator[tuple[QName, Kind, str]]:
     """The tables of the tenancy itself."""
     yield spec.tenancy.tenants, "tenants", spec.tenancy.key
     if spec.audit:
-        yield spec.audit.table, "trail", spec.tenancy.column
+        yield spec.audit.table, "trail", TRAIL_COLUMN
 
 
 def _family(catalog: Catalog, name: QName) -> Iterator[Table]:
@@ -156,7 +163,9 @@ def _target(spec: Spec, table: Table, rule: TableRule, found: Mapping[QName, Tar
     if parent is None:
         return "is isolated through a table that is no tenant table"
     on = dict(rule.on) or _single_key(table, parent.table.qname)
-    return Target(table, "through", None, parent, on) if on else f"has no single foreign key to {parent.label}"
+    return (
+        Target(table, "through", None, parent, on) if on else f"has no single foreign key to {parent.label}"
+    )
 
 
 def _single_key(table: Table, parent: QName) -> dict[str, str]:
@@ -181,13 +190,14 @@ def _references(target: Target, found: Mapping[QName, Target]) -> Iterator[Refer
 
 def paired(target: Target, reference: Reference, parent: Target) -> tuple[Constraint, ...]:
     """The enforced foreign keys behind a reference that name the tenant on both sides."""
+    border = (target.column, parent.column)
     return tuple(
         fk
         for fk in target.table.foreign_keys
         if fk.references == reference.parent
         and fk.enforced
         and set(reference.columns) <= set(fk.columns)
-        and (target.column, parent.column) in zip(fk.columns, fk.referenced, strict=True)
+        and any(border == pair for pair in zip(fk.columns, fk.referenced, strict=True))
     )
 
 
@@ -201,9 +211,10 @@ SELECT n.nspname, c.relname,
     ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
         AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'UPDATE') ORDER BY a.attnum),
-    ARRAY(SELECT p FROM pg_catalog.unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
-        WHERE pg_catalog.has_table_privilege(%(role)s, c.oid, p)
-        OR (p IN ('UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p)
+    ARRAY(SELECT p FROM pg_catalog.unnest(
+            ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
+        WHERE s.usage AND (pg_catalog.has_table_privilege(%(role)s, c.oid, p)
+        OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p)
 FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])) AS w (nspname, relname)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.nspname
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname
@@ -211,14 +222,10 @@ CROSS JOIN LATERAL (SELECT pg_catalog.has_schema_privilege(%(role)s, n.oid, 'USA
 """
 
 
-def with_rights(admin: psycopg.Connection[Any], role: str, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """The same targets with what ``role`` may do; one query."""
-    names = [t.table.qname for t in targets]
-    rows = admin.execute(
-        _RIGHTS, {"role": role, "schemas": [n.schema for n in names], "names": [n.name for n in names]}
-    ).fetchall()
-    rights = {
+def rights(admin: psycopg.Connection[Any], role: str, names: Sequence[QName]) -> Mapping[QName, Rights]:
+    """What ``role`` may do with each of the relations; one query."""
+    parameters = {"role": role, "schemas": [n.schema for n in names], "names": [n.name for n in names]}
+    return {
         QName(schema, name): Rights(select, whole, frozenset(insert), frozenset(update), frozenset(table))
-        for schema, name, select, whole, insert, update, table in rows
+        for schema, name, select, whole, insert, update, table in admin.execute(_RIGHTS, parameters)
     }
-    return tuple(replace(t, rights=rights.get(t.table.qname, Rights())) for t in targets)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tenantry.attacks import session as at
-from tenantry.attacks.session import TRIPWIRE, UNSET, Context, Result, Session
+from tenantry.attacks import lab as at
+from tenantry.attacks.lab import TRIPWIRE, UNSET, Context, Lab, Result
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning
 from tenantry.finding import Outcome
@@ -25,23 +25,25 @@ def applies(target: Target) -> bool:
     return target.kind == "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """An own event is written and, where events can be read, seen: that is the control."""
-    tries = [*_forged(session, aim), *_read(session, aim), *_rewritten(session, aim), *_as_owner(session, aim)]
-    return judge(session, NAME, aim.target.label, tries, _control(session, aim))
+    tries = [*_forged(lab, aim), *_read(lab, aim), *_rewritten(lab, aim), *_as_owner(lab, aim)]
+    return judge(lab, NAME, aim.target.label, tries, _control(lab, aim))
 
 
 def _event(aim: Aim) -> str:
     """An INSERT of an event: the tenant, and whatever else must be given, as text."""
     table = aim.target.table
-    given = [c.name for c in table.columns if c.not_null and c.default is None and not (c.generated or c.identity)]
-    values = {c: "tenantry.prove" for c in given} | {aim.target.column or "": aim.tenant}
+    given = [
+        c.name for c in table.columns if c.not_null and c.default is None and not (c.generated or c.identity)
+    ]
+    values = dict.fromkeys(given, "tenantry.prove") | {aim.target.column or "": aim.tenant}
     names, texts = ", ".join(quote(c) for c in values), ", ".join(literal(v) for v in values.values())
     return f"INSERT INTO {aim.target.sql} ({names}) VALUES ({texts})"
 
 
-def _control(session: Session, aim: Aim) -> Control:
-    with session.as_app(at.tenant(aim.tenant)) as run_:
+def _control(lab: Lab, aim: Aim) -> Control:
+    with lab.as_app(at.tenant(aim.tenant)) as run_:
         written = run_(_event(aim))
         if not written.rows or not aim.target.rights.select:
             return Control(written, bool(written.rows))
@@ -49,44 +51,44 @@ def _control(session: Session, aim: Aim) -> Control:
         return Control(seen, bool(seen.rows))
 
 
-def _forged(session: Session, aim: Aim) -> Iterator[Try]:
+def _forged(lab: Lab, aim: Aim) -> Iterator[Try]:
     """The victim's event, written by others."""
     statement = f"{_event(aim)} {TRIPWIRE}"
-    for context in _others(session, aim):
-        with session.as_app(context) as run_:
+    for context in _others(lab, aim):
+        with lab.as_app(context) as run_:
             result = run_(statement)
         yield Try(context, statement, result, meaning(result))
 
 
-def _read(session: Session, aim: Aim) -> Iterator[Try]:
+def _read(lab: Lab, aim: Aim) -> Iterator[Try]:
     """An own event is written, then the tenant is changed within the transaction: nothing may be seen."""
     query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
-    for context in session.nobody:
+    for context in lab.nobody:
         start = at.tenant(aim.tenant) if context is not UNSET else UNSET
-        with session.as_app(start) as run_:
+        with lab.as_app(start) as run_:
             if context is not UNSET:
                 run_(_event(aim))
-                run_(session.switch(context))
+                run_(lab.switch(context))
             result = run_(query)
         yield Try(context, query, result, meaning(result))
 
 
-def _rewritten(session: Session, aim: Aim) -> Iterator[Try]:
+def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:
     """The application takes back its own event; only a refusal will do, not even zero rows."""
     owner = at.tenant(aim.tenant)
     for statement in _rewrites(aim, where="", end=f" {TRIPWIRE}"):
-        with session.as_app(owner) as run_:
+        with lab.as_app(owner) as run_:
             run_(_event(aim))
             result = run_(statement)
         yield Try(owner, statement, result, _refusal(result, _PRIVILEGE, _REFUSED_BY_TRIGGER))
 
 
-def _as_owner(session: Session, aim: Aim) -> Iterator[Try]:
+def _as_owner(lab: Lab, aim: Aim) -> Iterator[Try]:
     """Whoever has every privilege is stopped by the triggers, also where no row is touched."""
     for role in dict.fromkeys((None, aim.target.table.owner)):
         who = Context(f"the role {role}" if role else "the administrator's role", None, role or "")
         for statement in _rewrites(aim, where=" WHERE false", end=""):
-            with session.as_admin(role) as run_:
+            with lab.as_admin(role) as run_:
                 result = run_(statement)
             yield Try(who, statement, result, _refusal(result, _REFUSED_BY_TRIGGER))
 
@@ -98,8 +100,8 @@ def _refusal(result: Result, *states: str) -> Meaning:
     return "unclear" if result.sqlstate and meaning(result) != "reached" else "reached"
 
 
-def _others(session: Session, aim: Aim) -> tuple[Context, ...]:
-    return (*session.nobody, *([at.tenant(aim.other)] if aim.other is not None else []))
+def _others(lab: Lab, aim: Aim) -> tuple[Context, ...]:
+    return (*lab.nobody, *([at.tenant(aim.other)] if aim.other is not None else []))
 
 
 def _rewrites(aim: Aim, where: str, end: str) -> tuple[str, ...]:

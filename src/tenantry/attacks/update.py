@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.attacks.session import TRIPWIRE, Session
+from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target, assign
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
@@ -18,12 +18,12 @@ def applies(target: Target) -> bool:
     return target.kind != "trail"
 
 
-def run(session: Session, aim: Aim) -> Outcome:
+def run(lab: Lab, aim: Aim) -> Outcome:
     """Without WHERE where no row is owned; the victim's rows by their tenant as another one."""
     change = _change(aim)
     blind = f"UPDATE {aim.target.sql} SET {assign(change)}"
     return matrix(
-        session,
+        lab,
         aim,
         NAME,
         blind=f"{blind} {TRIPWIRE}",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tenantry.attacks import session as at
-from tenantry.attacks.session import Context, Result, Session
+from tenantry.attacks import lab as at
+from tenantry.attacks.lab import Context, Lab, Result
 from tenantry.attacks.target import Aim
 from tenantry.finding import Outcome
 
@@ -46,7 +46,9 @@ def meaning(result: Result) -> Meaning:
     """
     if result.sqlstate in ("", _INSUFFICIENT_PRIVILEGE):
         return "reached" if result.rows else "refused"
-    return "reached" if result.sqlstate == _DIVISION_BY_ZERO or result.sqlstate.startswith("23") else "unclear"
+    return (
+        "reached" if result.sqlstate == _DIVISION_BY_ZERO or result.sqlstate.startswith("23") else "unclear"
+    )
 
 
 def fired(result: Result) -> bool:
@@ -54,56 +56,67 @@ def fired(result: Result) -> bool:
     return meaning(result) == "reached" or result.sqlstate == _RAISED
 
 
-def attempt(session: Session, context: Context, statement: str, shown: str = "") -> Try:
+def attempt(lab: Lab, context: Context, statement: str, shown: str = "") -> Try:
     """Send one statement as the application under ``context``, rolled back."""
-    with session.as_app(context) as run:
+    with lab.as_app(context) as run:
         result = run(statement)
     return Try(context, statement, result, meaning(result), shown)
 
 
-def control(session: Session, aim: Aim, statement: str, *, allowed: bool) -> Control:
+def control(lab: Lab, aim: Aim, statement: str, *, allowed: bool) -> Control:
     """Send a statement where it must reach the row: as its own tenant, or as the administrator.
 
     The administrator stands in only where the application's role has no such privilege at all: then it is
     the privilege that protects the row, and the control shows that the statement itself would reach it.
     """
     if allowed:
-        with session.as_app(at.tenant(aim.tenant)) as run:
+        with lab.as_app(at.tenant(aim.tenant)) as run:
             result = run(statement)
         return Control(result, fired(result))
-    with session.as_admin() as run:
+    with lab.as_admin() as run:
         result = run(statement)
-    return Control(result, fired(result), f"{session.role} lacks the privilege; control as the administrator")
+    # A privilege refuses before any row is looked at, so in an empty table it is enough that this one is not.
+    ran = fired(result) or (aim.empty and not result.sqlstate)
+    return Control(result, ran, f"{lab.role} lacks the privilege; control as the administrator")
+
+
+def nothing_to_see(attack: str, aim: Aim) -> Outcome:
+    """What allowed statements on an empty table come to: never held."""
+    return Outcome(attack, aim.target.label, "error", detail="no rows: could not look")
 
 
 def matrix(
-    session: Session, aim: Aim, attack: str, *, blind: str, aimed: str, allowed: bool, shown: str = ""
+    lab: Lab, aim: Aim, attack: str, *, blind: str, aimed: str, allowed: bool, shown: str = ""
 ) -> Outcome:
     """Send ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists."""
-    tries = [attempt(session, context, blind, shown) for context in session.nobody]
+    if aim.empty and allowed:
+        return nothing_to_see(attack, aim)
+    tries = [attempt(lab, context, blind, shown) for context in lab.nobody]
     if aim.other is not None:
-        tries.append(attempt(session, at.tenant(aim.other), aimed, shown))
-    return judge(session, attack, aim.target.label, tries, control(session, aim, aimed, allowed=allowed))
+        tries.append(attempt(lab, at.tenant(aim.other), aimed, shown))
+    return judge(lab, attack, aim.target.label, tries, control(lab, aim, aimed, allowed=allowed))
 
 
-def judge(session: Session, attack: str, label: str, tries: Sequence[Try], check: Control) -> Outcome:
+def judge(lab: Lab, attack: str, label: str, tries: Sequence[Try], check: Control) -> Outcome:
     """Breached beats error; held needs every try refused and the control fired."""
     sent = len(tries) + 1
     reached = next((t for t in tries if t.meaning == "reached"), None)
     if reached is not None:
         detail = f"as {reached.context.label}: not refused, {_told(reached.result)}"
-        return Outcome(attack, label, "breached", sent, check.fired, detail, _replay(session, reached))
+        return Outcome(attack, label, "breached", sent, check.fired, detail, _replay(lab, reached))
     unclear = next((t for t in tries if t.meaning == "unclear"), None)
     if unclear is not None:
         detail = f"as {unclear.context.label}: {_told(unclear.result)}"
-        return Outcome(attack, label, "error", sent, check.fired, detail, _replay(session, unclear))
+        return Outcome(attack, label, "error", sent, check.fired, detail, _replay(lab, unclear))
     if not check.fired:
-        return Outcome(attack, label, "error", sent, False, f"the control found nothing: {_told(check.result)}")
+        return Outcome(
+            attack, label, "error", sent, False, f"the control found nothing: {_told(check.result)}"
+        )
     return Outcome(attack, label, "held", sent, True, check.note)
 
 
-def _replay(session: Session, found: Try) -> str:
-    return session.replay(found.context, found.shown or found.statement)
+def _replay(lab: Lab, found: Try) -> str:
+    return lab.replay(found.context, found.shown or found.statement)
 
 
 def _told(result: Result) -> str:

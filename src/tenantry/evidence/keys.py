@@ -112,7 +112,9 @@ def describe_columns(table: Table, names: tuple[str, ...]) -> str:
     return f"({', '.join(parts)})"
 
 
-def planned(catalog: Catalog, table: Table, owned: Container[QName], seen: frozenset[QName] = frozenset()) -> str:
+def planned(
+    catalog: Catalog, table: Table, owned: Container[QName], seen: frozenset[QName] = frozenset()
+) -> str:
     """What the planner can tell of a primary key by itself: "generated", "follows", "natural" or "none".
 
     A key follows when a part of it refers to another tenant table (one of ``owned``): what that table's key
@@ -125,8 +127,12 @@ def planned(catalog: Catalog, table: Table, owned: Container[QName], seen: froze
     if kind in ("generated", "uuid"):
         return "generated"
     here = seen | {table.qname}
-    parents = {fk.references for fk in table.foreign_keys if fk.references and set(fk.columns) & set(key.columns)}
-    tables = [catalog.by_name[p] for p in sorted(parents - {table.qname}) if p in owned and p in catalog.by_name]
+    parents = {
+        fk.references for fk in table.foreign_keys if fk.references and set(fk.columns) & set(key.columns)
+    }
+    tables = [
+        catalog.by_name[p] for p in sorted(parents - {table.qname}) if p in owned and p in catalog.by_name
+    ]
     open_ = [p for p in tables if p.qname not in seen]
     if not open_:
         return "circle" if tables else "natural"

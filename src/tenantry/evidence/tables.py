@@ -26,6 +26,7 @@ _MIGRATOR = re.compile(
 _MIGRATIONS_COLUMNS = (frozenset({"migration", "batch"}), frozenset({"timestamp", "name"}))
 
 _SMALL = 1000  # rows; reference data seldom has more
+_UNKNOWN = "0 rows (or never analyzed)"
 _TIMES = ("timestamp", "date")
 _PERSONAL = frozenset({"address", "author", "contact", "email", "mail", "owner", "password", "phone", "user"})
 _REFERENCE = frozenset({"continent", "country", "currency", "language", "locale", "timezone"})
@@ -79,7 +80,7 @@ class Size:
     bytes: int
 
     def describe(self) -> str:
-        rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}" if self.rows else "no row estimate"
+        rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}" if self.rows else _UNKNOWN
         return f"{rows}, {human(self.bytes)}" if self.bytes else rows
 
 
@@ -141,7 +142,7 @@ def reference_like(catalog: Catalog, table: Table) -> str:
     for column in table.columns:
         if column.base.startswith(_TIMES) or not _PERSONAL.isdisjoint(words.words(column.name)):
             return ""
-    few = "few rows" if size(catalog, table).rows else "no row estimate (run ANALYZE)"
+    few = "few rows" if size(catalog, table).rows else _UNKNOWN
     shape = "is referenced" if incoming(catalog, table) else "stands alone"
     return f"it references nothing, {shape}, has {few} and neither times nor personal columns"
 

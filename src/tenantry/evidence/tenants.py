@@ -77,7 +77,7 @@ def find(tables: Sequence[Table]) -> Tenants:
     fresh = [c for c in candidates if _grade(c.table) == 1 and not c.columns]
     if not asked and len(fresh) == 1:
         return Tenants(fresh[0], (), tuple(c for c in noted if c is not fresh[0]))
-    return Tenants(None, tuple([*asked, *(fresh if asked else ())]), noted)
+    return Tenants(None, (*asked, *(fresh if asked else ())), noted)
 
 
 def candidate(table: Table, tables: Sequence[Table]) -> Candidate | None:

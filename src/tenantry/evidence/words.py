@@ -13,8 +13,8 @@ GENERIC = frozenset({"account", "agency", "client", "company", "customer", "merc
 
 # Keys over such columns are looked up before anybody knows the tenant: at login, by a token, by a host name.
 _CREDENTIAL = frozenset(
-    "apikey domain email host hostname login mail oauth openid password phone provider saml secret session "
-    "sso subdomain token username webhook".split()
+    {"apikey", "domain", "email", "host", "hostname", "login", "mail", "oauth", "openid", "password", "phone"}
+    | {"provider", "saml", "secret", "session", "sso", "subdomain", "token", "username", "webhook"}
 )
 _CREDENTIAL_ENDINGS = frozenset({"hash", "key"})
 

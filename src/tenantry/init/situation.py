@@ -63,7 +63,7 @@ class Situation:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know beside the text."""
-        return tuple([*self.tenancy.why, *self.audit_why])
+        return (*self.tenancy.why, *self.audit_why)
 
 
 def read(catalog: Catalog, schemas: tuple[str, ...] | None, tenants: str | None) -> Situation:
@@ -71,7 +71,9 @@ def read(catalog: Catalog, schemas: tuple[str, ...] | None, tenants: str | None)
     chosen = schemas or evidence.default_schemas(catalog)
     missing = [s for s in chosen if s not in {known.name for known in catalog.schemas}]
     if missing:
-        raise SpecError(f"schema {', '.join(missing)}: not in database {catalog.server.database}; correct the name")
+        raise SpecError(
+            f"schema {', '.join(missing)}: not in database {catalog.server.database}; correct the name"
+        )
     everything = evidence.ordinary(catalog, chosen)
     audit, audit_why = _audit(catalog, chosen)
     ordinary = tuple(t for t in everything if t.qname != audit)
@@ -110,9 +112,14 @@ def _tenancy(
     common = candidates.column_without_table(tables)
     name = _free_name(catalog, schemas)
     if name.name != "tenants":
-        why = (f"The name tenants is taken by something that cannot list tenants, so {name.name} is made.", *why)
+        why = (
+            f"The name tenants is taken by something that cannot list tenants, so {name.name} is made.",
+            *why,
+        )
     if common is None:
-        first = "No table lists the tenants, so one is made; the rows that are there belong to [tenancy.default]."
+        first = (
+            "No table lists the tenants, so one is made; the rows that are there belong to [tenancy.default]."
+        )
         return Tenancy(Mode.SINGLE, name, why=(first, *why)), None
     types = Counter(c.type for t in tables if (c := t.column(common)) is not None)
     type_ = min(types, key=lambda text: (-types[text], text))
@@ -131,7 +138,9 @@ def _named(
     if table is None and name.name in catalog.relation_names.get(name.schema, ()):
         raise SpecError(f"--tenants: {wanted} is there and is no table; give another name")
     if table is None:
-        why = f"{display(name)} was asked for and is made; the rows that are there belong to [tenancy.default]."
+        why = (
+            f"{display(name)} was asked for and is made; the rows that are there belong to [tenancy.default]."
+        )
         return Tenancy(Mode.SINGLE, name, why=(why,)), None
     found = candidates.candidate(table, tables)
     if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -63,11 +63,12 @@ Run = Callable[[str], Result]
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Lab:
     """An administrator, who sees every row, and the application's role, which should not.
 
     ``fresh`` is a second connection of the application on which the setting is never set. ``assume`` says
-    that the application's role is taken by SET ROLE. ``ghost`` is a tenant id that no row has.
+    that the application's role is taken by SET ROLE. ``ghost`` is a tenant id that no row has. ``targets``
+    are all of them, the tenants table too.
     """
 
     admin: psycopg.Connection[Any]
@@ -76,9 +77,9 @@ class Session:
     role: str
     assume: bool
     setting: str
-    ghost: str = ""
-    tenants: QName = QName("public", "tenants")
-    targets: Mapping[QName, Target] = field(default_factory=dict)
+    ghost: str
+    tenants: Target
+    targets: Mapping[QName, Target]
 
     @property
     def nobody(self) -> tuple[Context, ...]:
@@ -121,7 +122,6 @@ class Session:
     def close_plans(self) -> None:
         """Drop prepared statements, which a ROLLBACK leaves."""
         self.app.execute(b"DEALLOCATE ALL")
-
 
     def replay(self, context: Context, statement: str) -> str:
         """What a person types in psql to see the same, as the administrator or the application."""

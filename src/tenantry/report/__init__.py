@@ -1,0 +1,1 @@
+"""Results as text and other formats. Pure: values in, text out."""

@@ -1,0 +1,119 @@
+"""How far a conversion is, seen from another terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from tenantry import journal
+from tenantry import session as sessions
+from tenantry.journal import Conn, PlanRow, StepRow
+from tenantry.plan import Backfill, Change
+from tenantry.session import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Where a backfill is: its ``table``-th table of ``tables``, ``done`` of ``blocks`` blocks of that one."""
+
+    table: int
+    tables: int
+    done: int
+    blocks: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStatus:
+    """One plan. ``interrupted``: not finished, and nobody is at it. ``step`` is the one that is next or running.
+
+    ``counts`` are steps by state, ``pending`` those never reached; ``error`` is what the last try of ``step``
+    ended with.
+    """
+
+    id: int
+    state: Literal["running", "interrupted", "applied", "reverted"]
+    profile: str
+    applied_by: str
+    started_at: datetime
+    finished_at: datetime | None
+    reverted_at: datetime | None
+    counts: Mapping[str, int]
+    step: str | None = None
+    filling: Filling | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Who converts the database at the moment, and every plan in its journal, newest first."""
+
+    runner: Holder | None
+    plans: tuple[PlanStatus, ...]
+
+    def data(self) -> dict[str, Any]:
+        """The same as JSON types."""
+        data: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return data
+
+
+_ADAPTER: TypeAdapter[Status] = TypeAdapter(Status)
+
+
+def status(dsn: str) -> Status:
+    """Read the journal, waiting for nobody; a database without one has no plans.
+
+    Raises CatalogError when the server or the journal cannot be read.
+    """
+    with contextlib.closing(sessions.connect(dsn, "tenantry status")) as conn, conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        runner = sessions.holder(conn)
+        history = list(reversed(journal.plans(conn))) if journal.present(conn) else []
+        current = next((p.id for p in history if p.reverted_at is None), None)
+        return Status(runner, tuple(_plan(conn, p, runner is not None and p.id == current) for p in history))
+
+
+def _plan(conn: Conn, entry: PlanRow, running: bool) -> PlanStatus:
+    known, steps = journal.steps(conn, entry.id), entry.plan.steps
+    counts = Counter[str](row.state for row in known.values())
+    if len(steps) > len(known):
+        counts["pending"] = len(steps) - len(known)
+    open_ = entry.finished_at is None and entry.reverted_at is None
+    number = next(
+        (n for n in range(1, len(steps) + 1) if n not in known or known[n].state not in ("done", "skipped")),
+        None,
+    )
+    row = known.get(number) if open_ and number else None
+    return PlanStatus(
+        id=entry.id,
+        state=_state(entry, running),
+        profile=entry.profile,
+        applied_by=entry.applied_by,
+        started_at=entry.started_at,
+        finished_at=entry.finished_at,
+        reverted_at=entry.reverted_at,
+        counts=dict(counts),
+        step=steps[number - 1].id if open_ and number else None,
+        filling=_filling(steps[number - 1], row) if number and row else None,
+        error=row.error if row else None,
+    )
+
+
+def _state(entry: PlanRow, running: bool) -> Literal["running", "interrupted", "applied", "reverted"]:
+    if entry.reverted_at is not None:
+        return "reverted"
+    if entry.finished_at is not None:
+        return "applied"
+    return "running" if running else "interrupted"
+
+
+def _filling(step: Change | Backfill, row: StepRow) -> Filling | None:
+    if not isinstance(step, Backfill) or row.cursor is None or not step.batches:
+        return None
+    return Filling(row.cursor.relation + 1, len(step.batches), row.cursor.next, row.cursor.last, row.rows)

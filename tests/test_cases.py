@@ -1,0 +1,195 @@
+"""Every case of `cases/` there and back: planned, applied, resumed, planned again, reverted, in both profiles."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tenantry import apply, revert
+from tenantry.catalog import Catalog
+from tenantry.errors import PlanError
+from tenantry.names import display
+from tenantry.plan import Backfill, Change, Phase, Plan, Profile
+from tenantry.planner import plan as make_plan
+from tests import corpus
+from tests.corpus import Case, Subject
+from tests.servers import MakeDatabase
+
+PROFILES: tuple[Profile, ...] = ("online", "transactional")
+CUTS = 6
+
+
+def _params(*, refused: bool) -> list[object]:
+    return [
+        pytest.param(case, marks=case.marks, id=case.name)
+        for case in corpus.cases()
+        if corpus.UPDATE_GOLDEN or case.refused is refused
+    ]
+
+
+def _compare(file: Path, text: str) -> None:
+    if corpus.UPDATE_GOLDEN:
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", _params(refused=True))
+def test_a_case_that_is_refused(case: Case, make_db: MakeDatabase, tmp_path: Path) -> None:
+    subject = corpus.build(case, make_db, tmp_path)
+    for profile in PROFILES:
+        try:
+            make_plan(subject.spec, subject.before, profile)
+        except PlanError as error:
+            text = "".join(f"{subject.tidy(problem)}\n" for problem in error.problems)
+            _compare(case.directory / "refused.txt", text)
+        else:
+            assert corpus.UPDATE_GOLDEN, "nothing was refused"
+            assert not case.refused, f"{case.name}/refused.txt: nothing is refused any more; remove the file"
+
+
+@pytest.mark.parametrize("case", _params(refused=False))
+def test_a_case_there_and_back(case: Case, make_db: MakeDatabase, tmp_path: Path) -> None:
+    subjects = {profile: corpus.build(case, make_db, tmp_path) for profile in PROFILES}
+    plans = {profile: make_plan(s.spec, s.before, profile) for profile, s in subjects.items()}
+    online = subjects["online"]
+    golden = case.golden(online.db.server_version // 10_000)
+    _compare(golden, online.tidy(corpus.golden_text(plans["online"])))
+
+    for profile, subject in subjects.items():
+        _check_order(subject, plans[profile])
+        apply.apply(subject.db.dsn, plans[profile])
+        _check_converted(subject)
+    after = {profile: s.catalog() for profile, s in subjects.items()}
+    dumps = {profile: s.tidy(corpus.dump(s.db)) for profile, s in subjects.items()}
+    assert corpus.everything(after["online"]) == corpus.everything(after["transactional"])
+    assert dumps["online"] == dumps["transactional"]
+
+    for subject in subjects.values():
+        done = revert.revert(subject.db.dsn)
+        assert (done.left, done.restored) == (0, True)
+        assert corpus.dump(subject.db) == subject.dump
+        assert corpus.everything(subject.catalog()) == corpus.everything(subject.before)
+        assert subject.count_rows(subject.rows, without_tenant=False) == subject.rows
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("case", _params(refused=False))
+def test_a_plan_made_half_way_is_the_rest(
+    case: Case, profile: Profile, make_db: MakeDatabase, tmp_path: Path
+) -> None:
+    whole, broken = (corpus.build(case, make_db, tmp_path) for _ in range(2))
+    apply.apply(whole.db.dsn, make_plan(whole.spec, whole.before, profile))
+    plan = make_plan(broken.spec, broken.before, profile)
+    wanted = {len(plan.steps) * n // CUTS for n in range(CUTS)}
+    with broken.db.connect() as conn:
+        for number, step in enumerate(plan):
+            if number in wanted:
+                rest = make_plan(broken.spec, broken.catalog(), profile)
+                assert _steps(rest.steps) == _steps(plan.steps[number:])
+            if number == len(plan.steps) // 2:
+                break
+            corpus.by_hand(conn, [step])
+    apply.apply(broken.db.dsn, make_plan(broken.spec, broken.catalog(), profile))
+    assert corpus.everything(broken.catalog()) == corpus.everything(whole.catalog())
+    assert broken.tidy(corpus.dump(broken.db)) == whole.tidy(corpus.dump(whole.db))
+
+
+def _steps(steps: Sequence[Change | Backfill]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(step.id, step.apply) for step in steps]
+
+
+# A converted database
+
+
+def _check_converted(subject: Subject) -> None:
+    after = subject.catalog()
+    for profile in PROFILES:
+        assert _steps(make_plan(subject.spec, after, profile).steps) == []
+    tenants = subject.spec.tenancy.tenants
+    kept = {name: rows for name, rows in subject.own_rows.items() if name != tenants}
+    assert subject.count_rows(kept, without_tenant=True) == kept
+    _check_tenants(subject, after)
+
+
+def _check_tenants(subject: Subject, after: Catalog) -> None:
+    """Every row has a tenant, and the right one."""
+    tables = subject.tenant_tables(after)
+    assert tables, "a case without a tenant table shows nothing"
+    wrong = subject.case.wrong_tenants()
+    with subject.db.connect() as conn:
+        for table, root in tables:
+            column = table.column(subject.tenant_column(root))
+            assert column is not None and column.not_null, table.qname
+            if root == table.qname:
+                assert subject.rows[root][0], f"{root} has no rows, so that nothing is shown"
+                found = corpus.wrong_constants(conn, subject, root)
+                assert found == 0 or (found is None and wrong), f"{root} has rows of a wrong tenant, or no expect.sql"
+        for query in wrong:
+            assert conn.execute(query.encode()).fetchall() == [], query
+
+
+# The order of a plan
+
+_STAGES = {
+    "column": r"ALTER TABLE \S.* ADD COLUMN ",
+    "backfill": r"UPDATE ",
+    "not null": r"ALTER TABLE \S.* (ADD CONSTRAINT .* CHECK|ALTER COLUMN .* SET NOT NULL)",
+    "unique": r"CREATE UNIQUE INDEX|ALTER TABLE \S.* ADD CONSTRAINT .* (UNIQUE|EXCLUDE)",
+    "reference": r"ALTER TABLE \S.* ADD CONSTRAINT .* FOREIGN KEY",
+    "validate": r"ALTER TABLE \S.* VALIDATE CONSTRAINT ",
+    "index": r"CREATE INDEX",
+    "row security": r"ALTER TABLE \S.* (ENABLE|FORCE) ROW LEVEL SECURITY|CREATE POLICY",
+    "grant": r"GRANT|REVOKE",
+}
+_ORDER = list(_STAGES)
+
+
+def _check_order(subject: Subject, plan: Plan) -> None:
+    labels = {display(table.qname) for table, _ in subject.tenant_tables(subject.before)}
+    steps = [step for step in plan if step.object in labels]
+    harden = [step for step in steps if step.phase is Phase.HARDEN]
+    before = [step for step in steps if step.phase is not Phase.HARDEN]
+    if plan.profile == "online":
+        assert _sorted([*before, *harden])
+        assert not any("reference" in _stages(step) for step in harden)
+    else:
+        # A migrator's files have the references between tenant tables after row level security, and lift it for each.
+        assert _sorted(before)
+        assert _sorted(harden)
+        for step in harden:
+            if {"reference", "validate"} & set(_stages(step)):
+                _check_lifted(step)
+
+
+def _sorted(steps: Sequence[Change | Backfill]) -> bool:
+    found: list[tuple[int, str]] = []
+    checks = {name for step in steps for name in _named(step, "ADD CONSTRAINT (\".*?\") CHECK")}
+    for step in steps:
+        for stage in _stages(step):
+            if stage == "validate":
+                stage = "not null" if set(_named(step, "VALIDATE CONSTRAINT (\".*?\")$")) & checks else "reference"
+            found.append((_ORDER.index(stage), step.id))
+    return found == sorted(found, key=lambda pair: pair[0])
+
+
+def _stages(step: Change | Backfill) -> list[str]:
+    """What a step is about, as far as the order is concerned; lifting FORCE for a moment is not row security."""
+    if isinstance(step, Backfill):
+        return ["backfill"]
+    found = [stage for s in step.apply for stage, pattern in _STAGES.items() if re.match(pattern, s, re.DOTALL)]
+    return [s for s in found if s != "row security"] if "reference" in found or "validate" in found else found
+
+
+def _named(step: Change | Backfill, pattern: str) -> list[str]:
+    return [name for statement in step.apply for name in re.findall(pattern, statement)]
+
+
+def _check_lifted(step: Change | Backfill) -> None:
+    lifted = [_named(step, rf"ALTER TABLE (\S.*) {word}FORCE ROW LEVEL SECURITY") for word in ("NO ", "(?<!NO )")]
+    assert lifted[0]
+    assert lifted[0] == lifted[1]
+    assert "NO FORCE" in step.apply[0]
+    assert " FORCE" in step.apply[-1]
+    tables = _named(step, r"ALTER TABLE (\S.*) ADD CONSTRAINT") + _named(step, r"REFERENCES (\S.*) \(")
+    assert set(tables) <= set(lifted[0])
