@@ -197,6 +197,15 @@ def by_hand(conn: psycopg.Connection[Any], steps: Sequence[Change | Backfill]) -
                 conn.execute(statement.encode())
 
 
+def holds(conn: psycopg.Connection[Any], step: Change | Backfill) -> bool:
+    """Whether a step is done, as the database tells."""
+    try:
+        row = conn.execute(step.verify.encode()).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName):
+        return False
+    return row is not None and row[0] is True
+
+
 def golden_text(plan: Plan) -> str:
     """The notes of a plan and its statements, below the ids of its steps."""
     parts = [f"-- note: {note}\n" for note in plan.notes] + ["\n" if plan.notes else ""]

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from tenantry import apply, revert
@@ -86,7 +88,7 @@ def test_a_plan_made_half_way_is_the_rest(
         for number, step in enumerate(plan):
             if number in wanted:
                 rest = make_plan(broken.spec, broken.catalog(), profile)
-                assert _steps(rest.steps) == _steps(plan.steps[number:])
+                assert _open(conn, rest.steps) == _open(conn, plan.steps[number:])
             if number == len(plan.steps) // 2:
                 break
             corpus.by_hand(conn, [step])
@@ -95,8 +97,9 @@ def test_a_plan_made_half_way_is_the_rest(
     assert broken.tidy(corpus.dump(broken.db)) == whole.tidy(corpus.dump(whole.db))
 
 
-def _steps(steps: Sequence[Change | Backfill]) -> list[tuple[str, tuple[str, ...]]]:
-    return [(step.id, step.apply) for step in steps]
+def _open(conn: psycopg.Connection[Any], steps: Sequence[Change | Backfill]) -> list[tuple[str, ...]]:
+    """What is left to do of steps: a plan may hold some that are done, since a catalog does not tell of rows."""
+    return [(step.id, *step.apply) for step in steps if not corpus.holds(conn, step)]
 
 
 # A converted database
@@ -105,7 +108,7 @@ def _steps(steps: Sequence[Change | Backfill]) -> list[tuple[str, tuple[str, ...
 def _check_converted(subject: Subject) -> None:
     after = subject.catalog()
     for profile in PROFILES:
-        assert _steps(make_plan(subject.spec, after, profile).steps) == []
+        assert make_plan(subject.spec, after, profile).steps == ()
     tenants = subject.spec.tenancy.tenants
     kept = {name: rows for name, rows in subject.own_rows.items() if name != tenants}
     assert subject.count_rows(kept, without_tenant=True) == kept

@@ -201,3 +201,12 @@ def record(
             "error": error,
         },
     )
+
+
+def unfinished(conn: Conn, spec_digest: str) -> Plan | None:
+    """The newest plan, if it was made from that spec and stopped before its end: what to resume."""
+    history = [p for p in plans(conn) if p.reverted_at is None] if present(conn) else []
+    if not history or history[-1].finished_at is not None:
+        return None
+    plan = history[-1].plan
+    return plan if plan.spec_digest == spec_digest else None

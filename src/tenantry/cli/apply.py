@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tenantry import planner, spec
+from tenantry import journal, planner, spec
 from tenantry.apply import apply as run_plan
-from tenantry.apply import unfinished
 from tenantry.cli._options import DEFAULT_SPEC, Dsn, ProfileName, ProfileOption, SpecFile, connect, read_catalog
 from tenantry.cli._progress import listener
 from tenantry.errors import SpecError
@@ -47,5 +46,5 @@ def _plan(saved: Path | None, dsn: str, spec_file: Path, profile: ProfileName) -
             raise SpecError(f"{saved}: not a saved plan ({str(error).splitlines()[0]}); make one with `tenantry plan --out`") from None
     declared = spec.load(spec_file)
     with connect(dsn) as conn:
-        started = unfinished(conn, declared.digest)
+        started = journal.unfinished(conn, declared.digest)
     return started if started is not None else planner.plan(declared, read_catalog(dsn), profile.value)

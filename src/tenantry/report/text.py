@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 WIDTH = 100
 _LABEL = 15  # columns for the words on the left
@@ -27,19 +27,6 @@ def paragraph(text: str, indent: int = 0) -> list[str]:
     return textwrap.wrap(
         _shown(text), WIDTH, initial_indent=left, subsequent_indent=left, break_on_hyphens=False
     )
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> Iterator[str]:
-    """Columns as wide as they need to be, the last one cut at the edge; ``right`` are aligned to the right."""
-    flush = set(right)
-    shown = [[_shown(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[i]) for row in shown) for i in range(len(head))]
-    for row in shown:
-        cells = [
-            cell.rjust(width) if i in flush else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
 
 
 def count(n: int, noun: str) -> str:

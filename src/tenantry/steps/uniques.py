@@ -78,17 +78,21 @@ def _primary_scope(c: Conversion, table: TenantTable, index: Index, seen: frozen
         return "global"
     if any(col and col.default and "gen_random_uuid()" in col.default for col in columns):
         return "global"
-    parents = []
+    parents = set()
     for fk in table.table.foreign_keys:
         parent = c.get(fk.references)
         if parent is None or not set(fk.columns) & set(index.key_columns) or parent.qname in seen | {table.qname}:
             continue
-        target = parent.table.index(fk.referenced_index or "")
-        if parent.qname != c.tenants and target is not None:
-            parents.append(scope(c, parent, target, seen | {table.qname}))
-    if not parents:
-        return UNDECIDED
-    return "tenant" if "tenant" in parents else parents[0]
+        if parent.qname != c.tenants:
+            parents.add(_reference_scope(c, parent, fk, seen | {table.qname}))
+    return next((s for s in ("tenant", "global") if s in parents), UNDECIDED)
+
+
+def _reference_scope(c: Conversion, parent: TenantTable, fk: Constraint, seen: frozenset[QName]) -> str:
+    """The scope of the key that a reference needs, whether or not the reference names the tenant already."""
+    wanted = {name for name in fk.referenced if name != parent.column}
+    target = next((i for i in parent.table.indexes if i.valid and i.plain and set(i.key_columns) == wanted), None)
+    return scope(c, parent, target, seen) if target is not None else "tenant"
 
 
 def _same(a: Index, b: Index) -> bool:
