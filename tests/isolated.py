@@ -114,7 +114,9 @@ def make(db: Database, key: str = "text") -> Spec:
             )
         for words, tables in _GRANTS.items():
             connection.execute(f"GRANT {words} ON {tables} TO {app}".encode())
-        connection.execute(f"GRANT SELECT ON countries TO {app}; GRANT USAGE ON SCHEMA public TO {owner}".encode())
+        connection.execute(
+            f"GRANT SELECT ON countries TO {app}; GRANT USAGE ON SCHEMA public TO {owner}".encode()
+        )
     return spec(db, key)
 
 

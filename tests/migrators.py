@@ -76,7 +76,13 @@ def _drizzle_home() -> Path:
 
 def run_drizzle(folder: Path, dsn: str) -> None:
     """Run drizzle-orm's own node-postgres migrator on a folder with a journal; skips where node is missing."""
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    names = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+    }
     given = conninfo_to_dict(dsn)
     env = {variable: str(given[name]) for name, variable in names.items() if given.get(name) is not None}
     _run(["node", "migrate.mjs", str(folder)], cwd=_drizzle_home(), **env)
@@ -97,7 +103,9 @@ def alembic_project(folder: Path, dsn: str, *, env_style: EnvStyle, revisions: S
     url = _sqlalchemy_url(dsn).replace("%", "%%")
     _replace(ini, "driver://user:pass@localhost/dbname", url)
     if env_style == "per-migration":
-        _replace(env, "target_metadata=target_metadata", "target_metadata=None, transaction_per_migration=True")
+        _replace(
+            env, "target_metadata=target_metadata", "target_metadata=None, transaction_per_migration=True"
+        )
     elif env_style == "outer-transaction":
         _replace(env, "connectable.connect()", "connectable.begin()")
     versions = folder / "migrations" / "versions"
@@ -115,8 +123,8 @@ def alembic_project(folder: Path, dsn: str, *, env_style: EnvStyle, revisions: S
 
 def _sqlalchemy_url(dsn: str) -> str:
     given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
-    login = {key: given.pop(name, None) for name, key in (("user", "username"), ("password", "password"))}
-    url = URL.create("postgresql+psycopg", **login, database=given.pop("dbname"), query=given)
+    user, password, database = (given.pop(name, None) for name in ("user", "password", "dbname"))
+    url = URL.create("postgresql+psycopg", user, password, database=database, query=given)
     return url.render_as_string(hide_password=False)
 
 

@@ -80,10 +80,16 @@ def texts(db: Database) -> list[tuple[Any, ...]]:
           FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v')
         ORDER BY 1, 2, 3, 4"""
     with db.connect() as conn:
-        return [row for row in conn.execute(query) if row[1] not in BOOKKEEPING and row[2] != "alembic_version_pkc"]
+        return [
+            row
+            for row in conn.execute(query)
+            if row[1] not in BOOKKEEPING and row[2] != "alembic_version_pkc"
+        ]
 
 
-def checksums(conn: psycopg.Connection[Any], tables: tuple[str, ...], without: str = "tenant_id") -> dict[str, Any]:
+def checksums(
+    conn: psycopg.Connection[Any], tables: tuple[str, ...], without: str = "tenant_id"
+) -> dict[str, Any]:
     """Rows and a checksum over every column but one, per table."""
     found = {}
     for table in tables:

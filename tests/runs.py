@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,7 +25,7 @@ CREATE TABLE notes (id int PRIMARY KEY, owner text, body text NOT NULL, touched 
 INSERT INTO notes SELECT n, 'acme', repeat('x', 1000) FROM generate_series(1, {ROWS}) AS n;
 CREATE TABLE tags (id int PRIMARY KEY, name text UNIQUE);
 INSERT INTO tags SELECT n, 'tag ' || n FROM generate_series(1, 20) AS n;
-"""  # noqa: S608
+"""
 
 
 def change(id_: str, *apply: str, verify: str, revert: tuple[str, ...] = (), **fields: Any) -> Change:

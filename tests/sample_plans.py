@@ -21,7 +21,10 @@ CREATE TABLE {quote(ODD)} (id int PRIMARY KEY, note text);
 INSERT INTO {quote(ODD)} VALUES (1, 'one');
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''touched''; END';
 CREATE TRIGGER touched BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
-"""  # noqa: S608
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION late();
+"""
 
 _ODD_SQL = quote("public", ODD)
 _ODD_CHECK = quote(f"{ODD}_note_check")
@@ -31,7 +34,14 @@ _DONE = "SELECT true"
 def change(phase: Phase, id_: str, *apply: str, revert: tuple[str, ...] = (), **fields: Any) -> Change:
     """A step whose why is its id."""
     return Change(
-        id=id_, phase=phase, object="users", why=f"Why {id_}.", apply=apply, verify=_DONE, revert=revert, **fields
+        id=id_,
+        phase=phase,
+        object="users",
+        why=f"Why {id_}.",
+        apply=apply,
+        verify=_DONE,
+        revert=revert,
+        **fields,
     )
 
 
@@ -98,7 +108,9 @@ def _enforce() -> tuple[Change, ...]:
 
 
 def _audit() -> Change:
-    body = f"\nDECLARE\n\tx text := {literal(NASTY)};\nBEGIN\n\tRAISE EXCEPTION 'no % of %', TG_OP, x;\nEND;\n"
+    body = (
+        f"\nDECLARE\n\tx text := {literal(NASTY)};\nBEGIN\n\tRAISE EXCEPTION 'no % of %', TG_OP, x;\nEND;\n"
+    )
     return change(
         Phase.AUDIT,
         "audit.create",
@@ -139,12 +151,21 @@ def online() -> Plan:
         Phase.ENFORCE,
         "enforce.users.index",
         "CREATE INDEX CONCURRENTLY users_tenant_id_idx ON users (tenant_id)",
-        revert=("DROP INDEX CONCURRENTLY users_tenant_id_idx",),
+        revert=("DROP INDEX users_tenant_id_idx",),
         lock=Lock.SHARE_UPDATE_EXCLUSIVE,
         transactional=False,
+        cleanup="DROP INDEX CONCURRENTLY IF EXISTS users_tenant_id_idx",
     )
     not_null, policy = _enforce()
-    steps = (_column("users", "users"), _column(_ODD_SQL, ODD), _backfill(), index, not_null, policy, _audit_two())
+    steps = (
+        _column("users", "users"),
+        _column(_ODD_SQL, ODD),
+        _backfill(),
+        index,
+        not_null,
+        policy,
+        _audit_two(),
+    )
     return plan(_tenants(), *steps, _audit(), profile="online")
 
 
@@ -165,7 +186,7 @@ def later() -> Plan:
 
 
 def apply_directly(connection: psycopg.Connection[Any], steps: Plan) -> None:
-    """Run the plan's statements as they are: what every migrator must come to."""
+    """Run the plan's statements one by one as they are: what every migrator must come to."""
     for step in steps:
         for text in step.apply:
             connection.execute(text.encode())

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -40,7 +41,7 @@ def breaches(proof: Proof) -> set[str]:
 
 
 def run(db: Database, *statements: str) -> None:
-    app, owner = (quote(name) for name in isolated.names(db))
+    app, owner = isolated.names(db)  # need no quotes
     with db.connect() as connection:
         for statement in statements:
             connection.execute(statement.replace("{app}", app).replace("{owner}", owner).encode())
@@ -49,7 +50,9 @@ def run(db: Database, *statements: str) -> None:
 def sabotage(statements: tuple[str, ...], table: str) -> tuple[str, ...]:
     """A table isolated through another has no tenant column; there the folded tenant itself is compared."""
     tenant = "'acme'" if table == "accounts" else "tenant_id"
-    return tuple(s.format(table=quote(table), tenant=tenant, setting="app.current_tenant_id") for s in statements)
+    return tuple(
+        s.format(table=quote(table), tenant=tenant, setting="app.current_tenant_id") for s in statements
+    )
 
 
 @pytest.mark.parametrize("key", isolated.KEYS)
@@ -73,7 +76,12 @@ def test_one_tenant_alone_can_be_proven(db: Database) -> None:
     assert "no other tenant has rows in users" in outcome(proof, "reference", "notes").detail
 
 
-ON_ROWS = [(name, table) for name in BY_NAME if name not in ("reference", "trail") for table in ("notes", "events", "accounts")]
+ON_ROWS = [
+    (name, table)
+    for name in BY_NAME
+    if name not in ("reference", "trail")
+    for table in ("notes", "events", "accounts")
+]
 CASES = [*ON_ROWS, ("reference", "notes"), ("reference", "events"), ("trail", "audit_logs")]
 
 
@@ -93,3 +101,227 @@ def test_sabotage_is_found_and_its_repair_too(db: Database, name: str, table: st
 
 def test_every_attack_has_a_sabotage_case() -> None:
     assert {name for name, _ in CASES} == set(BY_NAME)
+
+
+NOW_SET = "current_setting('app.current_tenant_id', true)"
+ROWS = ("read", "insert", "update", "move", "delete", "prepared")
+
+
+def rows(table: str, *but: str) -> set[str]:
+    return {f"{attack} {table}" for attack in ROWS if attack not in but}
+
+
+# What is done to the database, and every breach that it must give: no fewer, and no false ones.
+MISTAKES = {
+    "row level security off": (["ALTER TABLE notes DISABLE ROW LEVEL SECURITY"], rows("notes")),
+    "a policy that is always true": (["ALTER POLICY tenant_isolation ON notes USING (true)"], rows("notes")),
+    "a tautology": (["ALTER POLICY tenant_isolation ON notes USING (tenant_id = tenant_id)"], rows("notes")),
+    "open while no tenant is set": (
+        [f"CREATE POLICY p ON notes USING ({NOW_SET} IS NULL)"],
+        rows("notes", "move", "prepared"),
+    ),
+    "open while the tenant is empty": (
+        [f"CREATE POLICY p ON notes USING ({NOW_SET} = '')"],
+        rows("notes", "move", "prepared"),
+    ),
+    "open to any tenant that is set": (
+        [f"CREATE POLICY p ON notes FOR SELECT USING ({NOW_SET} <> '')"],
+        {"read notes", "prepared notes"},
+    ),
+    "one row shown to all": (
+        ["CREATE POLICY p ON notes FOR SELECT USING (title = 'three')"],
+        {"read notes", "prepared notes"},
+    ),
+    "check that takes everything": (
+        ["ALTER POLICY tenant_isolation ON notes WITH CHECK (true)"],
+        {"insert notes", "move notes"},
+    ),
+    "writes of any row, also unseen": (
+        [
+            "CREATE POLICY p ON notes FOR UPDATE USING (true)",
+            "CREATE POLICY d ON notes FOR DELETE USING (true)",
+        ],
+        {"update notes", "move notes", "delete notes"},
+    ),
+    "a policy of a role that the application is in": (
+        [
+            "CREATE ROLE {app}_support",
+            "CREATE POLICY p ON notes FOR SELECT TO {app}_support USING (true)",
+            "GRANT {app}_support TO {app}",
+        ],
+        {"read notes", "prepared notes"},
+    ),
+    "a partition that can be read": (
+        ["ALTER TABLE events_early DISABLE ROW LEVEL SECURITY", "GRANT SELECT ON events_early TO {app}"],
+        {"read events_early", "prepared events_early"},
+    ),
+    "the list of tenants": (
+        ["ALTER TABLE tenants DISABLE ROW LEVEL SECURITY"],
+        {"read tenants", "prepared tenants"},
+    ),
+    "a table without column, unprotected": (
+        ["ALTER TABLE accounts DISABLE ROW LEVEL SECURITY"],
+        rows("accounts"),
+    ),
+    "a key that does not name the tenant": (
+        [
+            "ALTER TABLE notes DROP CONSTRAINT notes_tenant_user_fk, ADD FOREIGN KEY (user_id) REFERENCES users"
+        ],
+        {"reference notes"},
+    ),
+    "a second key, from a table without column": (
+        ["ALTER TABLE accounts ADD COLUMN note_id bigint REFERENCES notes"],
+        {"reference accounts"},
+    ),
+    "no key on a partitioned table": (
+        [
+            "ALTER TABLE events DROP CONSTRAINT events_tenant_user_fk, ADD FOREIGN KEY (user_id) REFERENCES users"
+        ],
+        {"reference events"},
+    ),
+    "a trail without the guard of statements": (
+        ["DROP TRIGGER no_audit_statement ON audit_logs"],
+        {"trail audit_logs"},
+    ),
+    "a trail that can be truncated": (["DROP TRIGGER no_audit_truncate ON audit_logs"], {"trail audit_logs"}),
+    "a trail that anybody reads": (
+        ["CREATE POLICY p ON audit_logs FOR SELECT USING (true)"],
+        {"trail audit_logs"},
+    ),
+    "a trail that anybody forges": (
+        ["CREATE POLICY p ON audit_logs FOR INSERT WITH CHECK (true)"],
+        {"trail audit_logs"},
+    ),
+    "guards that spare the owner": (
+        [
+            "CREATE OR REPLACE FUNCTION prevent_audit_modification() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF current_user = '{owner}' THEN RETURN NULL; END IF; RAISE EXCEPTION 'forbidden'; END $$"
+        ],
+        {"trail audit_logs"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gives_its_breaches_and_no_other(db: Database, name: str) -> None:
+    isolated.make(db)
+    statements, expected = MISTAKES[name]
+    run(db, *statements)
+    proof = attacked(db)
+    assert breaches(proof) == expected
+    assert [o for o in proof.outcomes if o.status not in ("held", "breached")] == []
+    assert not proof.proven
+
+
+@pytest.mark.pg(">=18")
+def test_a_key_that_is_not_enforced_is_found(db: Database) -> None:
+    isolated.make(db)
+    run(db, "ALTER TABLE notes ALTER CONSTRAINT notes_tenant_user_fk NOT ENFORCED")
+    assert breaches(attacked(db)) == {"reference notes"}
+
+
+def test_a_reproduction_shows_the_breach(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "CREATE POLICY p ON notes FOR SELECT USING (true)",
+        "CREATE POLICY q ON notes FOR DELETE USING (true)",
+    )
+    proof = attacked(db)
+    with db.connect() as connection:
+        for statement in outcome(proof, "read", "notes").sql.rstrip(";").split("; "):
+            cursor = connection.execute(statement.encode())
+            if statement.startswith("SELECT 1"):
+                assert cursor.fetchall() == [(1,)]
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute(outcome(proof, "delete", "notes").sql.encode())
+
+
+def test_an_empty_table_is_no_evidence(db: Database) -> None:
+    isolated.make(db)
+    run(db, "DELETE FROM accounts")
+    proof = attacked(db)
+    found = [o for o in proof.outcomes if o.object == "accounts"]
+    assert {(o.status, o.control_fired, o.detail) for o in found} == {
+        ("error", False, "no rows: could not look")
+    }
+    assert len(found) == len(ROWS)
+    assert not proof.proven
+
+
+def test_an_empty_partition_is_evidence_only_where_there_is_no_privilege(db: Database) -> None:
+    isolated.make(db)
+    assert outcome(attacked(db), "read", "events_late").status == "held"
+    run(db, "GRANT SELECT ON events_late TO {app}")
+    proof = attacked(db)
+    assert outcome(proof, "read", "events_late").detail == "no rows: could not look"
+    assert outcome(proof, "prepared", "events_late").status == "error"
+    assert outcome(proof, "delete", "events_late").status == "held"
+
+
+def test_a_table_that_nobody_can_use_is_no_evidence(db: Database) -> None:
+    isolated.make(db)
+    run(db, "DROP POLICY tenant_isolation ON notes")
+    proof = attacked(db)
+    found = outcome(proof, "read", "notes")
+    assert (found.status, found.control_fired) == ("error", False)
+    assert found.detail.startswith("the control found nothing")
+    assert outcome(proof, "insert", "notes").status == "error"
+
+
+def test_a_policy_that_fails_is_no_evidence(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "ALTER POLICY tenant_isolation ON notes USING (tenant_id = current_setting('app.current_tenant_id'))",
+    )
+    found = outcome(attacked(db), "read", "notes")
+    assert found.status == "error"
+    assert "42704" in found.detail
+
+
+def test_a_locked_table_is_no_evidence(db: Database) -> None:
+    isolated.make(db)
+    with db.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE notes IN SHARE MODE")
+        proof = attacked(db)
+    assert outcome(proof, "read", "notes").status == "held"
+    found = outcome(proof, "update", "notes")
+    assert found.status == "error"
+    assert "55P03" in found.detail
+
+
+def test_columns_that_may_not_be_updated_are_protected_by_that(db: Database) -> None:
+    isolated.make(db)
+    run(db, "REVOKE UPDATE ON notes FROM {app}", "GRANT UPDATE (title) ON notes TO {app}")
+    proof = attacked(db)
+    moved = outcome(proof, "move", "notes")
+    assert (moved.status, moved.control_fired) == ("held", True)
+    assert "control as the administrator" in moved.detail
+    assert outcome(proof, "update", "notes").detail == ""
+    assert proof.proven
+
+
+def test_a_trigger_that_keeps_rows_in_their_tenant_refuses_the_move(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.tenant_id <> OLD.tenant_id THEN RAISE EXCEPTION 'stay'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER stay BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION stay()",
+        "ALTER POLICY tenant_isolation ON notes WITH CHECK (true)",
+    )
+    assert breaches(attacked(db)) == {"insert notes"}
+
+
+def test_ids_that_two_tenants_both_have_are_no_reference_across(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "ALTER TABLE notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (tenant_id, id)",
+        "ALTER TABLE notes ALTER id SET GENERATED BY DEFAULT",
+        "UPDATE notes SET id = 1 WHERE tenant_id = 'globex'",
+    )
+    proof = attacked(db)
+    assert proof.proven, proof.outcomes
+    assert "parent_id → notes" in outcome(proof, "reference", "notes").detail

@@ -1,7 +1,7 @@
 """Every case of `cases/` there and back: planned, applied, resumed, planned again, reverted, in both profiles."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +22,40 @@ PROFILES: tuple[Profile, ...] = ("online", "transactional")
 CUTS = 6
 
 
-def _params(*, refused: bool) -> list[object]:
-    return [
-        pytest.param(case, marks=case.marks, id=case.name)
-        for case in corpus.cases()
-        if corpus.UPDATE_GOLDEN or case.refused is refused
-    ]
+def _params(cases: Iterable[Case]) -> list[object]:
+    return [pytest.param(case, marks=case.marks, id=case.name) for case in cases]
 
 
-def _compare(file: Path, text: str) -> None:
+every_case = pytest.mark.parametrize("case", _params(corpus.cases()))
+every_converted_case = pytest.mark.parametrize("case", _params(c for c in corpus.cases() if not c.refused))
+
+
+@every_case
+def test_a_case_is_planned_or_refused_as_written(case: Case, make_db: MakeDatabase, tmp_path: Path) -> None:
+    subject = corpus.build(case, make_db, tmp_path)
+    file, text = _planned(subject, "online")
     if corpus.UPDATE_GOLDEN:
         file.write_text(text, encoding="utf-8")
     assert text == file.read_text(encoding="utf-8")
+    other, reasons = _planned(subject, "transactional")
+    assert other == file
+    assert reasons == text or not case.refused
 
 
-@pytest.mark.parametrize("case", _params(refused=True))
-def test_a_case_that_is_refused(case: Case, make_db: MakeDatabase, tmp_path: Path) -> None:
-    subject = corpus.build(case, make_db, tmp_path)
-    for profile in PROFILES:
-        try:
-            make_plan(subject.spec, subject.before, profile)
-        except PlanError as error:
-            text = "".join(f"{subject.tidy(problem)}\n" for problem in error.problems)
-            _compare(case.directory / "refused.txt", text)
-        else:
-            assert corpus.UPDATE_GOLDEN, "nothing was refused"
-            assert not case.refused, f"{case.name}/refused.txt: nothing is refused any more; remove the file"
+def _planned(subject: Subject, profile: Profile) -> tuple[Path, str]:
+    """The golden file of a case, and what it must hold: the plan, or the reasons why there is none."""
+    case = subject.case
+    try:
+        plan = make_plan(subject.spec, subject.before, profile)
+    except PlanError as error:
+        return case.directory / "refused.txt", "".join(f"{subject.tidy(p)}\n" for p in error.problems)
+    return case.golden(subject.db.server_version // 10_000), subject.tidy(corpus.golden_text(plan))
 
 
-@pytest.mark.parametrize("case", _params(refused=False))
+@every_converted_case
 def test_a_case_there_and_back(case: Case, make_db: MakeDatabase, tmp_path: Path) -> None:
     subjects = {profile: corpus.build(case, make_db, tmp_path) for profile in PROFILES}
     plans = {profile: make_plan(s.spec, s.before, profile) for profile, s in subjects.items()}
-    online = subjects["online"]
-    golden = case.golden(online.db.server_version // 10_000)
-    _compare(golden, online.tidy(corpus.golden_text(plans["online"])))
-
     for profile, subject in subjects.items():
         _check_order(subject, plans[profile])
         apply.apply(subject.db.dsn, plans[profile])
@@ -76,7 +74,7 @@ def test_a_case_there_and_back(case: Case, make_db: MakeDatabase, tmp_path: Path
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("case", _params(refused=False))
+@every_converted_case
 def test_a_plan_made_half_way_is_the_rest(
     case: Case, profile: Profile, make_db: MakeDatabase, tmp_path: Path
 ) -> None:

@@ -47,7 +47,14 @@ def by_alembic(db: Database, folder: Path) -> None:
 
 
 Way = Callable[[Database, Path], None]
-WAYS: list[Way] = [by_apply, by_apply_transactional, by_psql, by_psql_of_committed_files, by_drizzle, by_alembic]
+WAYS: list[Way] = [
+    by_apply,
+    by_apply_transactional,
+    by_psql,
+    by_psql_of_committed_files,
+    by_drizzle,
+    by_alembic,
+]
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
@@ -98,24 +105,41 @@ def tenants(conn: psycopg.Connection[Any]) -> None:
         ("created_at", "timestamp with time zone", True, "now()"),
         ("updated_at", "timestamp with time zone", True, "now()"),
     ]
-    keys = ask(conn, "SELECT contype, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'tenants'::regclass AND contype IN ('p', 'u')")
+    keys = ask(
+        conn,
+        "SELECT contype, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'tenants'::regclass AND contype IN ('p', 'u')",
+    )
     assert sorted(keys) == [("p", "PRIMARY KEY (id)"), ("u", "UNIQUE (slug)")]
     assert ask(conn, "SELECT id, slug FROM tenants") == [(DEFAULT, "default")]
 
 
 def columns(conn: psycopg.Connection[Any]) -> None:
     for table in NINE:
-        found = ask(conn, f"SELECT format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'")
+        found = ask(
+            conn,
+            f"SELECT format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'",
+        )
         assert found == [("text", True)], table
         assert ask(conn, f"SELECT DISTINCT tenant_id FROM {table}") == [(DEFAULT,)], table
 
 
 def keys(conn: psycopg.Connection[Any]) -> None:
-    constraints = dict(ask(conn, "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND convalidated"))
+    constraints = dict(
+        ask(
+            conn,
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND convalidated",
+        )
+    )
     for table in NINE:
         assert constraints[f"{table}_tenant_id_fk"] == "FOREIGN KEY (tenant_id) REFERENCES tenants(id)"
-        found = ask(conn, f"SELECT indkey::text, indisvalid FROM pg_index WHERE indexrelid = '{table}_tenant_id_idx'::regclass")
-        number = ask(conn, f"SELECT attnum::text FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'")
+        found = ask(
+            conn,
+            f"SELECT indkey::text, indisvalid FROM pg_index WHERE indexrelid = '{table}_tenant_id_idx'::regclass",
+        )
+        number = ask(
+            conn,
+            f"SELECT attnum::text FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'",
+        )
         assert found == [(number[0][0], True)], table
     assert constraints["skills_tenant_slug_unique"] == "UNIQUE (tenant_id, slug)"
     assert constraints["skill_embeddings_tenant_skill_unique"] == "UNIQUE (tenant_id, skill_id)"
@@ -126,13 +150,20 @@ def keys(conn: psycopg.Connection[Any]) -> None:
     assert constraints["site_settings_pkey"] == "PRIMARY KEY (tenant_id, id)"
     # Between tenant tables no foreign key is left that does not name the tenant.
     loose = [d for d in constraints.values() if d.startswith("FOREIGN KEY") and "tenant_id" not in d]
-    assert sorted(loose) == ["FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE"] * 2  # accounts, sessions
-    assert constraints["skills_tenant_author_fk"].endswith("REFERENCES users(tenant_id, id) ON DELETE SET NULL (author_id)")
+    assert (
+        sorted(loose) == ["FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE"] * 2
+    )  # accounts, sessions
+    assert constraints["skills_tenant_author_fk"].endswith(
+        "REFERENCES users(tenant_id, id) ON DELETE SET NULL (author_id)"
+    )
 
 
 def isolation(conn: psycopg.Connection[Any]) -> None:
     condition = "(tenant_id = current_setting('app.current_tenant_id'::text, true))"
-    policies = ask(conn, "SELECT polrelid::regclass::text, polpermissive, polcmd::text, polroles, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polname = 'tenant_isolation'")
+    policies = ask(
+        conn,
+        "SELECT polrelid::regclass::text, polpermissive, polcmd::text, polroles, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polname = 'tenant_isolation'",
+    )
     found = {p[0]: p[1:] for p in policies}
     for table in (*NINE, "audit_logs"):
         assert found[table] == (True, "*", [0], condition, condition), table
@@ -144,23 +175,41 @@ def isolation(conn: psycopg.Connection[Any]) -> None:
 
 
 def trail(conn: psycopg.Connection[Any]) -> None:
-    found = ask(conn, "SELECT attname, format_type(atttypid, -1), attnotnull FROM pg_attribute WHERE attrelid = 'audit_logs'::regclass AND attnum > 0 ORDER BY attnum")
+    found = ask(
+        conn,
+        "SELECT attname, format_type(atttypid, -1), attnotnull FROM pg_attribute WHERE attrelid = 'audit_logs'::regclass AND attnum > 0 ORDER BY attnum",
+    )
     assert found == [
         ("id", "uuid", True), ("actor_id", "text", False), ("tenant_id", "text", False), ("action", "text", True),
         ("resource_type", "text", False), ("resource_id", "text", False), ("ip_address", "text", False),
         ("metadata", "jsonb", False), ("created_at", "timestamp with time zone", True),
     ]  # fmt: skip
-    indexes = dict(ask(conn, "SELECT indexname, split_part(indexdef, 'USING ', 2) FROM pg_indexes WHERE tablename = 'audit_logs'"))
+    indexes = dict(
+        ask(
+            conn,
+            "SELECT indexname, split_part(indexdef, 'USING ', 2) FROM pg_indexes WHERE tablename = 'audit_logs'",
+        )
+    )
     assert indexes["audit_logs_tenant_created_idx"] == "btree (tenant_id, created_at DESC)"
     assert indexes["audit_logs_actor_idx"] == "btree (actor_id, created_at DESC)"
     assert indexes["audit_logs_action_idx"] == "btree (action, created_at DESC)"
-    row_guard = ask(conn, "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'audit_logs'::regclass AND tgname = 'no_audit_update'")[0][0]
+    row_guard = ask(
+        conn,
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'audit_logs'::regclass AND tgname = 'no_audit_update'",
+    )[0][0]
     assert "BEFORE DELETE OR UPDATE ON" in row_guard
     assert "FOR EACH ROW EXECUTE FUNCTION" in row_guard
     assert row_guard.endswith("prevent_audit_modification()")
     conn.execute("INSERT INTO audit_logs (action) VALUES ('test')")
-    for statement in ("UPDATE audit_logs SET action = 'x'", "DELETE FROM audit_logs", "DELETE FROM audit_logs WHERE false", "TRUNCATE audit_logs"):
-        with pytest.raises(psycopg.errors.RaiseException, match="Direct modification of audit_logs is forbidden"):
+    for statement in (
+        "UPDATE audit_logs SET action = 'x'",
+        "DELETE FROM audit_logs",
+        "DELETE FROM audit_logs WHERE false",
+        "TRUNCATE audit_logs",
+    ):
+        with pytest.raises(
+            psycopg.errors.RaiseException, match="Direct modification of audit_logs is forbidden"
+        ):
             conn.execute(statement.encode())
     conn.execute("SET session_replication_role = replica")
     with pytest.raises(psycopg.errors.RaiseException):
@@ -170,7 +219,9 @@ def trail(conn: psycopg.Connection[Any]) -> None:
 
 def login_tables(conn: psycopg.Connection[Any]) -> None:
     for table in LOGIN:
-        assert not ask(conn, f"SELECT FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'")
+        assert not ask(
+            conn, f"SELECT FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = 'tenant_id'"
+        )
         total = ask(conn, f"SELECT count(*) FROM {table}")[0][0]
         assert total > 0
         assert as_app(conn, DEFAULT, f"SELECT count(*) FROM {table}") == total, table
@@ -185,15 +236,27 @@ def as_app(conn: psycopg.Connection[Any], tenant: str, query: str) -> Any:
 
 
 def roles(conn: psycopg.Connection[Any]) -> None:
-    found = ask(conn, "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN ('app_user', 'skills_owner') ORDER BY 1")
+    found = ask(
+        conn,
+        "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN ('app_user', 'skills_owner') ORDER BY 1",
+    )
     assert found == [("app_user", True, False, False), ("skills_owner", False, False, False)]
-    owners = ask(conn, "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version')")
+    owners = ask(
+        conn,
+        "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version')",
+    )
     assert owners == [("skills_owner",)]
     for table in (*NINE, *LOGIN):
         rights = {p for p in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
                   if ask(conn, f"SELECT has_table_privilege('app_user', '{table}', '{p}')")[0][0]}  # fmt: skip
         assert rights == {"SELECT", "INSERT", "UPDATE", "DELETE"}, table
-    for privilege, has in {"SELECT": True, "INSERT": True, "UPDATE": False, "DELETE": False, "TRUNCATE": False}.items():
+    for privilege, has in {
+        "SELECT": True,
+        "INSERT": True,
+        "UPDATE": False,
+        "DELETE": False,
+        "TRUNCATE": False,
+    }.items():
         assert ask(conn, f"SELECT has_table_privilege('app_user', 'audit_logs', '{privilege}')") == [(has,)]
 
 
@@ -208,7 +271,9 @@ def test_the_committed_files_are_what_render_makes(db: Database, tmp_path: Path)
     journal = json.loads(committed["meta/_journal.json"])
     newest = journal["entries"][-1]["when"]
     made = {f.path: f.text for f in drizzle.render(plan, **NAMES, first=2, existing={}, now_ms=newest)}
-    assert {k: v for k, v in made.items() if k.endswith(".sql")} == {k: v for k, v in committed.items() if k.endswith(".sql")}
+    assert {k: v for k, v in made.items() if k.endswith(".sql")} == {
+        k: v for k, v in committed.items() if k.endswith(".sql")
+    }
     assert [e["idx"] for e in journal["entries"]] == [2, 3, 4, 5, 6, 7]
     # Rendered into the folder as it is, nothing is left to write.
     assert drizzle.render(plan, **NAMES, first=2, existing=committed, now_ms=newest) == ()
@@ -221,6 +286,8 @@ def test_no_row_is_lost_or_changed_by_the_rendered_files(db: Database) -> None:
         by_psql_of_committed_files(db, Path())
         assert reference.checksums(conn, (*NINE, *LOGIN)) == before
         # Safe to run again: nothing is unfilled, so nothing changes.
-        for statement in (MIGRATIONS / "0004_backfill_tenant_id.sql").read_text().split("--> statement-breakpoint"):
+        for statement in (
+            (MIGRATIONS / "0004_backfill_tenant_id.sql").read_text().split("--> statement-breakpoint")
+        ):
             cursor = conn.execute(statement.encode())
             assert cursor.rowcount <= 0

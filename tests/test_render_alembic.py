@@ -1,24 +1,24 @@
 """Alembic revisions, run by the real Alembic in projects as `alembic init` makes them."""
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tenantry.errors import PlanError
-from tenantry.plan import Phase, Plan
+from tenantry.plan import Phase, Plan, Profile
 from tenantry.render import File, alembic
-from tests import sample_plans
+from tests import reference, sample_plans
 from tests.migrators import (
     EnvStyle,
     MigratorError,
     alembic_heads,
     alembic_project,
-    read,
     run_alembic,
     write,
 )
@@ -27,11 +27,18 @@ from tests.servers import Database, MakeDatabase
 
 BASE = (BEFORE, "CREATE TABLE later (id int)")
 STYLES: tuple[EnvStyle, ...] = ("transactional", "per-migration")
-PLANS = [pytest.param(sample_plans.whole(), id="transactional"), pytest.param(sample_plans.online(), id="online")]
+PLANS = [
+    pytest.param(sample_plans.whole(), id="transactional"),
+    pytest.param(sample_plans.online(), id="online"),
+]
 
 
-def render(steps: Plan, heads: tuple[str, ...] = ("base2",), existing: Mapping[str, str] | None = None) -> tuple[File, ...]:
-    return alembic.render(steps, column="tenant_id", audit_table="trail", heads=heads, existing=existing or {})
+def render(
+    steps: Plan, heads: tuple[str, ...] = ("base2",), existing: Mapping[str, str] | None = None
+) -> tuple[File, ...]:
+    return alembic.render(
+        steps, column="tenant_id", audit_table="trail", heads=heads, existing=existing or {}
+    )
 
 
 def public_state(db: Database, *, rows: bool = True) -> list[tuple[Any, ...]]:
@@ -74,6 +81,22 @@ def test_upgrade_comes_to_the_same_and_downgrade_back(
     assert public_state(db, rows=False) == before
     assert stamped(db) == "base2"
     run_alembic(versions, "upgrade", "head")
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_the_reference_application_goes_there_and_back(
+    profile: Profile, db: Database, tmp_path: Path
+) -> None:
+    reference.load(db, scale=0.02)
+    before = reference.structure(db)
+    steps = reference.plan(db, profile)
+    versions = alembic_project(tmp_path, db.dsn, env_style="per-migration")
+    files = alembic.render(steps, column="tenant_id", audit_table="audit_logs", heads=(), existing={})
+    write(versions, files)
+    run_alembic(versions, "upgrade", "head")
+    assert reference.structure(db) != before
+    run_alembic(versions, "downgrade", "base")
+    assert reference.structure(db) == before
 
 
 @pytest.mark.parametrize("steps", PLANS)
@@ -131,7 +154,9 @@ def test_online_what_is_done_stays_done_and_a_step_is_all_or_nothing(db: Databas
     assert tables == {"done", "done_too"}
 
 
-def test_online_an_env_with_its_own_transaction_is_refused_before_anything_runs(db: Database, tmp_path: Path) -> None:
+def test_online_an_env_with_its_own_transaction_is_refused_before_anything_runs(
+    db: Database, tmp_path: Path
+) -> None:
     versions = alembic_project(tmp_path, db.dsn, env_style="outer-transaction", revisions=BASE)
     write(versions, render(sample_plans.online()))
     with pytest.raises(MigratorError, match=r"env\.py opens a transaction.*\n?.*`tenantry apply`"):
@@ -166,12 +191,19 @@ def test_a_guard_stops_a_downgrade(db: Database, tmp_path: Path) -> None:
 def test_the_chain_stands_on_the_head(db: Database, tmp_path: Path) -> None:
     versions = alembic_project(tmp_path, db.dsn, env_style="transactional", revisions=BASE)
     files = render(sample_plans.whole(), alembic_heads(versions))
-    titles = ["add_tenants", "add_tenant_id_columns", "backfill_tenant_id", "enforce_tenant_id", "create_trail", "harden"]
+    titles = [
+        "add_tenants",
+        "add_tenant_id_columns",
+        "backfill_tenant_id",
+        "enforce_tenant_id",
+        "create_trail",
+        "harden",
+    ]
     assert [file.path.partition("_")[2] for file in files] == [f"{title}.py" for title in titles]
     write(versions, files)
     history = run_alembic(versions, "history", "--indicate-current").splitlines()
     ids = ["base2", *(file.path.partition("_")[0] for file in files)]
-    expected = [f"{down} -> {up}" for down, up in zip(ids, ids[1:], strict=False)]
+    expected = [f"{down} -> {up}" for down, up in itertools.pairwise(ids)]
     assert [line.partition(",")[0].removesuffix(" (head)") for line in history[:6]] == expected[::-1]
 
 
@@ -195,7 +227,9 @@ def test_rendering_again_changes_nothing() -> None:
     head = last.partition("_")[0]
     assert render(steps, (head,), files) == ()
     assert render(plan(), (head,), files) == ()
-    reformatted = {path: text.replace('"base2"', "'base2'").replace("    ", "  ") for path, text in files.items()}
+    reformatted = {
+        path: text.replace('"base2"', "'base2'").replace("    ", "  ") for path, text in files.items()
+    }
     assert render(steps, (head,), reformatted) == ()
 
 
@@ -220,7 +254,14 @@ def test_nothing_is_overwritten() -> None:
 def test_the_files_are_clean(steps: Plan, tmp_path: Path) -> None:
     """ruff's own defaults, its formatter's too, and Python's syntax."""
     odd = dataclasses.replace(sample_plans.change(Phase.HARDEN, "odd", "SELECT 1"), why='odd \\ """ why')
-    write(tmp_path, render(dataclasses.replace(steps, steps=(*steps, odd) if steps.profile == "transactional" else steps.steps)))
+    write(
+        tmp_path,
+        render(
+            dataclasses.replace(
+                steps, steps=(*steps, odd) if steps.profile == "transactional" else steps.steps
+            )
+        ),
+    )
     for arguments in (["check"], ["format", "--diff"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True)

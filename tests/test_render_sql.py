@@ -4,13 +4,15 @@ import dataclasses
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
+import psycopg
 import pytest
 
 from tenantry.errors import PlanError
-from tenantry.plan import Phase, Plan
+from tenantry.plan import Backfill, Phase, Plan, Profile
 from tenantry.render import File, sql, statement
-from tests import sample_plans
+from tests import reference, sample_plans
 from tests.migrators import read, run_psql, write
 from tests.sample_plans import BEFORE, apply_directly, change, plan, state
 from tests.servers import Database, MakeDatabase
@@ -25,7 +27,9 @@ TITLES = [
 ]
 
 
-def render(steps: Plan, existing: Mapping[str, str] | None = None, *, column: str = "tenant_id") -> tuple[File, ...]:
+def render(
+    steps: Plan, existing: Mapping[str, str] | None = None, *, column: str = "tenant_id"
+) -> tuple[File, ...]:
     return sql.render(steps, column=column, audit_table="trail", first=2, existing=existing or {})
 
 
@@ -55,7 +59,10 @@ def test_one_file_for_each_phase_and_one_that_reverts_it() -> None:
 
 
 def test_phases_without_steps_make_no_file() -> None:
-    assert paths(render(sample_plans.later())) == ["0002_add_tenant_id_columns.sql", "revert/0002_add_tenant_id_columns.sql"]
+    assert paths(render(sample_plans.later())) == [
+        "0002_add_tenant_id_columns.sql",
+        "revert/0002_add_tenant_id_columns.sql",
+    ]
     assert render(plan()) == ()
 
 
@@ -64,7 +71,10 @@ def test_odd_names_make_plain_file_names() -> None:
 
 
 def test_steps_of_a_phase_must_be_contiguous() -> None:
-    mixed = [change(phase, str(n), "SELECT 1") for n, phase in enumerate([Phase.COLUMNS, Phase.AUDIT, Phase.COLUMNS])]
+    mixed = [
+        change(phase, str(n), "SELECT 1")
+        for n, phase in enumerate([Phase.COLUMNS, Phase.AUDIT, Phase.COLUMNS])
+    ]
     with pytest.raises(ValueError, match="not contiguous: columns, audit, columns"):
         render(plan(*mixed))
 
@@ -83,7 +93,9 @@ def test_a_file_says_why_and_what_it_locks() -> None:
     assert sql_lines[-2:] == ["RESET row_security;", "COMMIT;"]
 
 
-@pytest.mark.parametrize("steps", [sample_plans.whole(), sample_plans.online()], ids=["transactional", "online"])
+@pytest.mark.parametrize(
+    "steps", [sample_plans.whole(), sample_plans.online()], ids=["transactional", "online"]
+)
 def test_psql_comes_to_the_same_and_back(steps: Plan, make_db: MakeDatabase, tmp_path: Path) -> None:
     direct, db = prepared(make_db), prepared(make_db)
     write(tmp_path, render(steps))
@@ -98,6 +110,20 @@ def test_psql_comes_to_the_same_and_back(steps: Plan, make_db: MakeDatabase, tmp
 
 def _without_rows(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [row for row in found if row[0] != "row"]
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_the_reference_application_goes_there_and_back(
+    profile: Profile, db: Database, tmp_path: Path
+) -> None:
+    reference.load(db, scale=0.02)
+    before = reference.structure(db)
+    steps = reference.plan(db, profile)
+    write(tmp_path, sql.render(steps, column="tenant_id", audit_table="audit_logs", first=2, existing={}))
+    run_psql(forward(tmp_path), db)
+    assert not reference.plan(db, profile)
+    run_psql(backward(tmp_path), db)
+    assert reference.structure(db) == before
 
 
 def test_a_file_is_all_or_nothing(make_db: MakeDatabase, tmp_path: Path) -> None:
@@ -130,9 +156,13 @@ def test_an_owner_under_force_gets_an_error_not_silence(guarded: bool, db: Datab
     owner = db.role("owner")
     with db.connect() as connection:
         connection.execute(f"CREATE ROLE {owner}".encode())
-        connection.execute(f"CREATE TABLE t (tenant_id text); INSERT INTO t VALUES (NULL); ALTER TABLE t OWNER TO {owner}".encode())
+        connection.execute(
+            f"CREATE TABLE t (tenant_id text); INSERT INTO t VALUES (NULL); ALTER TABLE t OWNER TO {owner}".encode()
+        )
         connection.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY")
-    fill = change(Phase.BACKFILL, "fill", f"SET LOCAL ROLE {owner}", "UPDATE t SET tenant_id = 'a'", "RESET ROLE")
+    fill = change(
+        Phase.BACKFILL, "fill", f"SET LOCAL ROLE {owner}", "UPDATE t SET tenant_id = 'a'", "RESET ROLE"
+    )
     write(tmp_path, render(plan(fill)))
     (file,) = forward(tmp_path)
     if guarded:
@@ -170,7 +200,10 @@ def test_nothing_is_overwritten() -> None:
     name = "0002_add_tenant_id_columns.sql"
     edited = {name: first[name] + "-- mine\n", f"revert/{name}": first[f"revert/{name}"]}
     assert paths(render(sample_plans.later(), edited))[0] == "0003_add_tenant_id_columns.sql"
-    assert paths(render(sample_plans.later(), first | {"0010_own.sql": ""}))[0] == "0011_add_tenant_id_columns.sql"
+    assert (
+        paths(render(sample_plans.later(), first | {"0010_own.sql": ""}))[0]
+        == "0011_add_tenant_id_columns.sql"
+    )
     stamped = first | {"20260102030405_own.sql": ""}
     assert paths(render(sample_plans.later(), stamped))[0] == "20260102030406_add_tenant_id_columns.sql"
 
@@ -183,7 +216,10 @@ def test_a_revert_file_without_its_file_is_in_the_way() -> None:
 
 def test_a_guard_stops_a_revert(make_db: MakeDatabase, tmp_path: Path) -> None:
     db = prepared(make_db)
-    guard = ("SELECT count(*) FROM tenants WHERE id <> 'default'", "a second tenant's rows can't go: it's $guard$ 100%")
+    guard = (
+        "SELECT count(*) FROM tenants WHERE id <> 'default'",
+        "a second tenant's rows can't go: it's $guard$ 100%",
+    )
     steps = dataclasses.replace(sample_plans.whole(), guards=(guard,))
     write(tmp_path, render(steps))
     with db.connect() as connection:
@@ -217,3 +253,46 @@ def test_a_revert_that_destroys_says_so() -> None:
 )
 def test_each_statement_ends_with_a_semicolon(text: str, ended: str) -> None:
     assert statement(text) == ended
+
+
+def test_a_step_outside_a_transaction_first_clears_what_a_broken_try_left(
+    make_db: MakeDatabase, tmp_path: Path
+) -> None:
+    db = prepared(make_db)
+    steps = sample_plans.online()
+    write(
+        tmp_path, render(plan(*steps.phase(Phase.COLUMNS), *steps.phase(Phase.ENFORCE)[:1], profile="online"))
+    )
+    first, second = forward(tmp_path)
+    with db.connect() as connection:
+        run_psql([first], db)
+        connection.execute("INSERT INTO users VALUES ('twice', 'a', 'x'), ('again', 'b', 'x')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY users_tenant_id_idx ON users (tenant_id)")
+        run_psql([second], db)
+        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_tenant_id_idx'::regclass"
+        assert connection.execute(query).fetchone() == (True,)
+
+
+def test_online_a_revert_of_several_statements_is_one_transaction() -> None:
+    index = change(Phase.ENFORCE, "index", "SELECT 0", revert=("SELECT 1", "SELECT 2"), transactional=False)
+    back = next(f.text for f in render(plan(index, profile="online")) if f.path.startswith("revert/"))
+    assert "\nBEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;\n" in back
+
+
+def test_rows_that_the_source_does_not_explain_stop_a_revert(make_db: MakeDatabase, tmp_path: Path) -> None:
+    db = prepared(make_db)
+    foreign = "SELECT count(*) FROM users WHERE tenant_id IS DISTINCT FROM 'default'"
+    whole = sample_plans.whole()
+    steps = [dataclasses.replace(s, foreign_rows=foreign) if isinstance(s, Backfill) else s for s in whole]
+    write(tmp_path, render(plan(*steps)))
+    run_psql(forward(tmp_path), db)
+    with db.connect() as connection:
+        connection.execute("INSERT INTO users VALUES ('new', 'new@example.org', 'second')")
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            run_psql(backward(tmp_path), db)
+        assert (
+            "rows of users belong to a tenant that the backfill's source does not give" in caught.value.stderr
+        )
+        connection.execute("DELETE FROM users WHERE id = 'new'")
+        run_psql(backward(tmp_path), db)

@@ -302,11 +302,12 @@ def _sweep(run: _Run, number: int, step: Backfill, rows: int) -> int:
         rows += run.session.persist(step.id, partial(_whole, run, number, step, rows))
     if run.session.ask(step.id, step.verify):
         return rows
+    # Only now: what the application filled by itself may be unknown to the source.
     left = run.session.count(step.id, step.unresolved)
     reason = (
         f"the source yields no tenant for {_rows(left)}; correct them, or change the source in the spec"
         if left
-        else "rows keep arriving without one; make the application set the tenant, or stop it for a moment"
+        else "more keep arriving; make the application set the tenant, or pause it"
     )
     raise ApplyError(
         f"step {step.id}: after {SWEEPS} sweeps {step.object} still has rows without a tenant: {reason}. "

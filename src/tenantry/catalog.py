@@ -428,15 +428,35 @@ class Catalog:
 def _table_structure(t: Table) -> dict[str, Any]:
     return {
         "name": [t.schema, t.name, t.kind, t.owner],
-        "columns": [[c.name, c.type, c.not_null, c.default is not None, c.generated, c.identity] for c in t.columns],
+        "columns": [
+            [c.name, c.type, c.not_null, c.default is not None, c.generated, c.identity] for c in t.columns
+        ],
         "constraints": sorted(
-            [c.name, c.kind, list(c.columns), c.deferrable, c.deferred, c.validated,
-             list(c.references) if c.references else [], list(c.referenced), c.on_update, c.on_delete]
+            [
+                c.name,
+                c.kind,
+                list(c.columns),
+                c.deferrable,
+                c.deferred,
+                c.validated,
+                list(c.references) if c.references else [],
+                list(c.referenced),
+                c.on_update,
+                c.on_delete,
+            ]
             for c in t.constraints
         ),
         "indexes": sorted(
-            [i.name, i.method, [k.column or "(expression)" for k in i.keys], list(i.include), i.unique, i.valid,
-             i.predicate is not None, i.nulls_not_distinct]
+            [
+                i.name,
+                i.method,
+                [k.column or "(expression)" for k in i.keys],
+                list(i.include),
+                i.unique,
+                i.valid,
+                i.predicate is not None,
+                i.nulls_not_distinct,
+            ]
             for i in t.indexes
         ),
         "policies": sorted([p.name, p.permissive, p.command, list(p.roles)] for p in t.policies),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -117,6 +118,9 @@ def reconcile(spec: Spec, catalog: Catalog, profile: Profile) -> tuple[Conversio
         tuple(t for t, r in chosen if r.scope == "shared"),
         type_,
     )
+    default = spec.tenancy.default
+    if default is not None and not _fits(default.id, type_):
+        problems.append(f"[tenancy.default] id: {default.id!r} is no {type_}; {_FORMS[type_]}")
     for table in tables:
         problems.extend(_column_problems(conversion, table))
     problems.extend(_role_problems(conversion))
@@ -128,12 +132,18 @@ def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Tab
     own = {spec.tenancy.tenants} | ({spec.audit.table} if spec.audit else set())
     for name in spec.tables:
         if name not in catalog.by_name:
-            problems.append(f"{spell(name)}: the spec mentions a table that is not there; correct the name or remove it")
+            problems.append(
+                f"{spell(name)}: the spec mentions a table that is not there; correct the name or remove it"
+            )
         elif name.schema not in spec.tenancy.schemas:
-            problems.append(f"{spell(name)}: its schema is not in [tenancy] schemas; add {name.schema!r} there")
+            problems.append(
+                f"{spell(name)}: its schema is not in [tenancy] schemas; add {name.schema!r} there"
+            )
     for schema in spec.tenancy.schemas:
         if schema not in {s.name for s in catalog.schemas}:
-            problems.append(f"schema {schema}: listed in [tenancy] schemas and not in the database; correct the name")
+            problems.append(
+                f"schema {schema}: listed in [tenancy] schemas and not in the database; correct the name"
+            )
     chosen = []
     for table in catalog.tables:
         if table.schema not in spec.tenancy.schemas or table.qname in own:
@@ -144,11 +154,17 @@ def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Tab
         if rule is None:
             problems.append(f"{spell(table.qname)}: {UNMENTIONED}")
         elif rule.scope == UNDECIDED:
-            problems.append(f"{spell(table.qname)}: its scope is undecided; choose tenant, shared, through or ignored")
+            problems.append(
+                f"{spell(table.qname)}: its scope is undecided; choose tenant, shared, through or ignored"
+            )
         elif table.extension and rule.scope != "ignored":
-            problems.append(f"{spell(table.qname)}: belongs to extension {table.extension}, which would undo changes; make its scope ignored")
+            problems.append(
+                f"{spell(table.qname)}: belongs to extension {table.extension}, which would undo changes; make its scope ignored"
+            )
         elif table.partition_of and rule.scope != "ignored":
-            problems.append(f"{spell(table.qname)}: is a partition and follows {spell(table.partition_of)}; remove it from the spec")
+            problems.append(
+                f"{spell(table.qname)}: is a partition and follows {spell(table.partition_of)}; remove it from the spec"
+            )
         else:
             chosen.append((table, rule))
     return chosen
@@ -161,7 +177,9 @@ def _tenant_tables(
     roots = [(t, r) for t, r in chosen if r.scope == "tenant" and not any(rules.get(p) for p in t.parents)]
     for table, rule in roots:
         if table.kind == "foreign":
-            problems.append(f"{spell(table.qname)}: a foreign table cannot have row level security; make its scope ignored")
+            problems.append(
+                f"{spell(table.qname)}: a foreign table cannot have row level security; make its scope ignored"
+            )
             continue
         column = rule.column or spec.tenancy.column
         yield TenantTable(table, rule, column, table.qname)
@@ -172,7 +190,9 @@ def _tenant_tables(
                     f"{spell(part.qname)}: a foreign table under {spell(table.qname)} cannot be isolated; detach it first"
                 )
             elif own is not None and own.scope != "tenant":
-                problems.append(f"{spell(part.qname)}: inherits from {spell(table.qname)}; its scope must be tenant too")
+                problems.append(
+                    f"{spell(part.qname)}: inherits from {spell(table.qname)}; its scope must be tenant too"
+                )
             else:
                 how = "partition" if part.partition_of else "child"
                 yield TenantTable(part, own or TableRule(scope="tenant"), column, table.qname, how)
@@ -185,18 +205,31 @@ def _tenant_type(spec: Spec, catalog: Catalog, problems: list[str]) -> str:
     name = spell(tenancy.tenants)
     if table is None:
         if tenancy.type not in ("text", "uuid", "bigint", "integer"):
-            problems.append(f"[tenancy] type: {tenancy.type!r} is not a type for a new tenants table; use text, uuid, bigint or integer")
+            problems.append(
+                f"[tenancy] type: {tenancy.type!r} is not a type for a new tenants table; use text, uuid, bigint or integer"
+            )
         return tenancy.type
     key = table.column(tenancy.key)
     if key is None:
-        problems.append(f"{name}: has no column {tenancy.key!r}; set [tenancy] key, or name another tenants table")
+        problems.append(
+            f"{name}: has no column {tenancy.key!r}; set [tenancy] key, or name another tenants table"
+        )
         return tenancy.type
-    if not any(c.kind in ("primary", "unique") and c.columns == (key.name,) and not c.deferrable for c in table.constraints):
-        problems.append(f"{name}: column {key.name} is no primary or unique key, so nothing can reference it; add one, or choose another table")
+    if not any(
+        c.kind in ("primary", "unique") and c.columns == (key.name,) and not c.deferrable
+        for c in table.constraints
+    ):
+        problems.append(
+            f"{name}: column {key.name} is no primary or unique key, so nothing can reference it; add one, or choose another table"
+        )
     if key.type != tenancy.type:
-        problems.append(f"{name}: its key {key.name} is {key.type}, the spec says {tenancy.type}; set [tenancy] type = {key.type!r}")
+        problems.append(
+            f"{name}: its key {key.name} is {key.type}, the spec says {tenancy.type}; set [tenancy] type = {key.type!r}"
+        )
     if key.base.startswith(_LOOSE) or not key.deterministic:
-        problems.append(f"{name}: its key {key.name} is {key.type}, whose equality is looser than identity; use text, uuid or a number")
+        problems.append(
+            f"{name}: its key {key.name} is {key.type}, whose equality is looser than identity; use text, uuid or a number"
+        )
     return key.type
 
 
@@ -233,8 +266,19 @@ def _constant_problems(conversion: Conversion, name: str, source: Constant) -> I
     known = default is not None and default.id == source.constant
     if not known and conversion.tenants_entry is None:
         yield f"{name}: backfill constant {source.constant!r} is no tenant; make it [tenancy.default] id"
-    if conversion.type in ("bigint", "integer") and not source.constant.lstrip("-").isdigit():
-        yield f"{name}: backfill constant {source.constant!r} is no {conversion.type}; give a whole number"
+    if not _fits(source.constant, conversion.type):
+        yield f"{name}: backfill constant {source.constant!r} is no {conversion.type}; {_FORMS[conversion.type]}"
+
+
+_FORMS = {"bigint": "give a whole number", "integer": "give a whole number", "uuid": "give a uuid"}
+_UUID = re.compile(r"\{?[0-9a-fA-F]{4}(-?[0-9a-fA-F]{4}){7}\}?")
+
+
+def _fits(value: str, type_: str) -> bool:
+    """False where the server would refuse the text as a value of the tenant type."""
+    if type_ == "uuid":
+        return _UUID.fullmatch(value) is not None
+    return type_ not in _FORMS or re.fullmatch(r"[+-]?[0-9]+", value) is not None
 
 
 def _role_problems(conversion: Conversion) -> Iterator[str]:

@@ -130,7 +130,9 @@ def _deferral(deferrable: bool, deferred: bool) -> str:
     return " DEFERRABLE INITIALLY DEFERRED" if deferred else " DEFERRABLE"
 
 
-def add_unique(table: QName, name: str, index: Index, old: Constraint | None = None, *, primary: bool = False) -> str:
+def add_unique(
+    table: QName, name: str, index: Index, old: Constraint | None = None, *, primary: bool = False
+) -> str:
     """ACCESS EXCLUSIVE while it builds the index. Deferral is taken from ``old``."""
     kind = "PRIMARY KEY" if primary else "UNIQUE"
     if index.nulls_not_distinct:

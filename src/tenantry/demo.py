@@ -43,7 +43,10 @@ class Demo:
 def example() -> Path:
     """The directory of the reference application: beside the sources, or inside the installed package."""
     here = Path(__file__).resolve()
-    for path in (here.parent / "_examples" / "skills_catalog", here.parents[2] / "examples" / "skills_catalog"):
+    for path in (
+        here.parent / "_examples" / "skills_catalog",
+        here.parents[2] / "examples" / "skills_catalog",
+    ):
         if (path / "tenantry.toml").is_file():
             return path
     raise CatalogError("demo: the skills catalog is not installed with the package; reinstall tenantry")
@@ -91,7 +94,11 @@ def run(dsn: str, *, scale: float, say: Say) -> Demo:
 
 
 def _promises(
-    conn: psycopg.Connection[tuple[object, ...]], declared: Spec, before: dict[str, int], more: dict[str, int], tally: Tally
+    conn: psycopg.Connection[tuple[object, ...]],
+    declared: Spec,
+    before: dict[str, int],
+    more: dict[str, int],
+    tally: Tally,
 ) -> list[str]:
     """What must hold after the conversion, asked of the database."""
     broken = [f"the application met an error: {e}" for e in dict.fromkeys(tally.errors)]
@@ -119,8 +126,15 @@ def _trail(conn: psycopg.Connection[tuple[object, ...]], declared: Spec) -> list
     with conn.transaction():
         conn.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(declared.roles.app)))
         conn.execute("SELECT set_config(%s, %s, true)", [declared.tenancy.setting, SECOND[0]])
-        conn.execute("INSERT INTO audit_logs (tenant_id, actor_id, action) VALUES (%s, 'demo', 'tenant.create')", [SECOND[0]])
-    for statement in ("UPDATE audit_logs SET actor_id = 'nobody'", "DELETE FROM audit_logs", "TRUNCATE audit_logs"):
+        conn.execute(
+            "INSERT INTO audit_logs (tenant_id, actor_id, action) VALUES (%s, 'demo', 'tenant.create')",
+            [SECOND[0]],
+        )
+    for statement in (
+        "UPDATE audit_logs SET actor_id = 'nobody'",
+        "DELETE FROM audit_logs",
+        "TRUNCATE audit_logs",
+    ):
         try:
             conn.execute(statement.encode())
             broken.append(f"the trail took {statement!r}")
@@ -130,4 +144,3 @@ def _trail(conn: psycopg.Connection[tuple[object, ...]], declared: Spec) -> list
     if row is None or row[0] != 1:
         broken.append("the event that was written is not in the trail")
     return broken
-

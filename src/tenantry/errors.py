@@ -44,7 +44,9 @@ class PlanError(TenantryError):
         self.problems = tuple(problems)
         self.pending = pending
         count = len(self.problems)
-        head = f"{count} thing{'s' if count != 1 else ''} must be decided or changed before a plan can be made:"
+        head = (
+            f"{count} thing{'s' if count != 1 else ''} must be decided or changed before a plan can be made:"
+        )
         super().__init__("\n".join([head, *(f"  - {p}" for p in self.problems)]))
 
 

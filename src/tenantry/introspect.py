@@ -46,9 +46,9 @@ _Read = Callable[[str], _Rows]  # the name of a query to its rows
 _ByOid = Mapping[int, tuple[T, ...]]
 _Names = Mapping[int, Mapping[int, str]]  # relation to the names of its columns by number
 
-# The queries in the order in which their rows are needed.
-_ORDER = (
-    "server", "grants", "schemas", "columns", "constraints", "keys", "indexes", "policies", "triggers", "tables",
+# The catalog queries, in the order in which their rows are needed.
+QUERIES = (
+    "server", "grants", "columns", "schemas", "constraints", "keys", "indexes", "policies", "triggers", "tables",
     "views", "functions", "sequences", "roles", "opclasses", "names",
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ def _ahead(cursor: psycopg.Cursor[tuple[Any, ...]], assemble: Callable[[_Read], 
         return cursor.execute(_sql(name), prepare=False).fetchall()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tenantry-introspect") as worker:
-        coming = {name: worker.submit(fetch, name) for name in _ORDER}
+        coming = {name: worker.submit(fetch, name) for name in QUERIES}
         try:
             return assemble(lambda name: coming[name].result())
         finally:
@@ -111,34 +111,33 @@ def _refuse(conn: psycopg.Connection[Any]) -> None:
 
 
 def _failure(conn: psycopg.Connection[Any], error: psycopg.Error) -> CatalogError:
+    reason = error.diag.message_primary or str(error).strip() or type(error).__name__
+    if conn.closed:
+        return CatalogError(f"connection: it was lost while the catalog was read: {reason}; connect again")
     match error:
         case psycopg.errors.InsufficientPrivilege():
             action = "grant this role SELECT on that catalog, or connect as another"
         case psycopg.errors.QueryCanceled() | psycopg.errors.LockNotAvailable():
-            action = "raise statement_timeout or lock_timeout, or wait for the DDL that is running, and read again"
+            action = "raise that timeout, or wait for the DDL that is running, and read again"
         case psycopg.errors.InternalError_() | psycopg.errors.UndefinedTable():
             action = "an object was probably dropped meanwhile: read again"
         case _:
             action = "see to that and read again"
-    reason = error.diag.message_primary or str(error).strip() or type(error).__name__
-    return CatalogError(
-        f"database {conn.info.dbname}: its catalog cannot be read (query {query}): {reason}; {action}"
-        if not conn.closed
-        else f"connection: it was lost while the catalog was read (query {query}): {reason}; connect again"
-    )
+    return CatalogError(f"database {conn.info.dbname}: its catalog cannot be read: {reason}; {action}")
 
 
 def _catalog(rows: _Read) -> Catalog:
     ((version, database, user, extensions, event_triggers),) = rows("server")
     grants = _grants(rows("grants"))
+    columns, names = _columns(rows("columns"))
     return Catalog(
         server=Server(version, database, user),
         schemas=tuple(Schema(name, owner, grants["schema", oid]) for oid, name, owner in rows("schemas")),
-        tables=tuple(_tables(rows, grants)),
+        tables=tuple(_tables(rows, columns, names, grants)),
         views=tuple(_views(rows("views"), grants)),
         functions=tuple(_functions(rows("functions"))),
-        sequences=tuple(_sequences(rows("sequences"), grants)),
-        roles=tuple(Role(*flags, member_of=tuple(member_of)) for *flags, member_of in rows("roles")),
+        sequences=tuple(_sequences(rows("sequences"), names, grants)),
+        roles=tuple(_roles(rows("roles"))),
         extensions=tuple(extensions),
         event_triggers=tuple(event_triggers),
         equality_opclasses=tuple((method, type_) for method, type_ in rows("opclasses")),
@@ -164,15 +163,14 @@ def _grouped(pairs: Iterable[tuple[int, T]]) -> _ByOid[T]:
     return defaultdict(tuple, ((relation, tuple(items)) for relation, items in found.items()))
 
 
-def _tables(rows: _Read, grants: _Grants) -> Iterator[Table]:
-    columns, names = _columns(rows("columns"))
+def _tables(rows: _Read, columns: _ByOid[Column], names: _Names, grants: _Grants) -> Iterator[Table]:
     constraints = _grouped(_constraints(rows("constraints"), names))
     indexes = _grouped(_indexes(rows("indexes"), names, _special_keys(rows("keys"))))
     policies = _grouped(_policies(rows("policies")))
     triggers = _grouped(_triggers(rows("triggers")))
     for (
         oid, schema, name, kind, owner, rules, row_security, forced, partition, parents, partition_key,
-        dropped_columns, extension, unlogged, estimate, size,
+        columns_ever, extension, unlogged, estimate, size,
     ) in rows("tables"):  # fmt: skip
         above = tuple(QName(*parent) for parent in parents)
         yield Table(
@@ -192,7 +190,7 @@ def _tables(rows: _Read, grants: _Grants) -> Iterator[Table]:
             partition_of=above[0] if partition else None,
             partition_key=tuple(partition_key),
             parents=() if partition else above,
-            dropped_columns=dropped_columns,
+            dropped_columns=columns_ever - len(columns[oid]),
             extension=extension,
             unlogged=unlogged,
             rows=estimate,
@@ -299,9 +297,7 @@ def _keys(
 ) -> Iterator[Key]:
     for position, (number, bits) in enumerate(zip(columns, flags, strict=True), 1):
         expression, collation, opclass, operator = special.get((index, position), (None, None, None, None))
-        yield Key(
-            names.get(number), expression, collation, opclass, bool(bits & 1), bool(bits & 2), operator
-        )
+        yield Key(names.get(number), expression, collation, opclass, bool(bits & 1), bool(bits & 2), operator)
 
 
 def _policies(rows: _Rows) -> Iterator[tuple[int, Policy]]:
@@ -359,8 +355,28 @@ def _functions(rows: _Rows) -> Iterator[Function]:
         )
 
 
-def _sequences(rows: _Rows, grants: _Grants) -> Iterator[Sequence]:
-    for oid, schema, name, owner, table, column, identity in rows:
+def _sequences(rows: _Rows, names: _Names, grants: _Grants) -> Iterator[Sequence]:
+    for oid, schema, name, owner, relation, table_schema, table, column, identity in rows:
         yield Sequence(
-            schema, name, owner, QName(*table) if table else None, column, identity, grants["relation", oid]
+            schema=schema,
+            name=name,
+            owner=owner,
+            table=QName(table_schema, table) if relation else None,
+            column=names[relation][column] if relation else None,
+            identity=identity,
+            grants=grants["relation", oid],
+        )
+
+
+def _roles(rows: _Rows) -> Iterator[Role]:
+    for name, superuser, bypass_rls, login, create_role, create_db, replication, member_of in rows:
+        yield Role(
+            name=name,
+            superuser=superuser,
+            bypass_rls=bypass_rls,
+            login=login,
+            create_role=create_role,
+            create_db=create_db,
+            replication=replication,
+            member_of=tuple(member_of),
         )

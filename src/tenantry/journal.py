@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from tenantry.errors import ApplyError, CatalogError
+from tenantry.names import quote
 from tenantry.plan import Plan
 
 LAYOUT = 1
@@ -77,30 +78,27 @@ class PlanRow:
 
 def present(conn: Conn) -> bool:
     """True when there is a journal. Raises CatalogError for one that is not ours to use or too new."""
-    try:
-        table = conn.execute("SELECT pg_catalog.to_regclass('tenantry.journal_layout')").fetchone()
-        if table == (None,):
-            return False
-        row = conn.execute("SELECT max(version) FROM tenantry.journal_layout").fetchone()
-    except psycopg.errors.InsufficientPrivilege as error:
+    found = conn.execute(
+        "SELECT pg_catalog.pg_get_userbyid(c.relowner),"
+        " pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
+        " FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"
+        " WHERE n.nspname = 'tenantry' AND c.relname = 'journal_layout'"
+    ).fetchone()
+    if found is None:
+        return False
+    owner, readable = found
+    if not readable:
         raise CatalogError(
-            f"schema tenantry, the journal, cannot be read: {error.diag.message_primary}; "
-            f"connect as its owner, {_owner(conn)}, or as a superuser"
-        ) from error
-    version = row[0] if row else None
+            f"schema tenantry, the journal, cannot be read: it belongs to {owner} and role {conn.info.user} has "
+            "no rights there; connect as its owner or as a superuser"
+        )
+    ((version,),) = conn.execute("SELECT max(version) FROM tenantry.journal_layout").fetchall()
     if version != LAYOUT:
         raise CatalogError(
             f"schema tenantry holds a journal of layout {version} and this version of Tenantry knows layout "
             f"{LAYOUT}; use the version of Tenantry that wrote it, or a newer one"
         )
     return True
-
-
-def _owner(conn: Conn) -> str:
-    row = conn.execute(
-        "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = 'tenantry'"
-    ).fetchone()
-    return str(row[0]) if row else "unknown"
 
 
 def ensure(conn: Conn) -> None:
@@ -113,10 +111,9 @@ def ensure(conn: Conn) -> None:
             for statement in text.split("\n\n"):
                 conn.execute(statement.encode())
     except psycopg.errors.InsufficientPrivilege as error:
-        user = conn.info.user
         raise ApplyError(
             f"schema tenantry, for the journal, cannot be made: {error.diag.message_primary}; "
-            f"let a superuser run: CREATE SCHEMA tenantry AUTHORIZATION {user}",
+            f"let a superuser run: CREATE SCHEMA tenantry AUTHORIZATION {quote(conn.info.user)}",
             sqlstate=error.sqlstate,
         ) from error
 

@@ -52,7 +52,9 @@ def parse(text: str, schema: str = "public") -> QName:
             raise ValueError(f"{text!r} is not a table name")
         rest = rest[1:]
     if len(parts) > 2:
-        raise ValueError(f"{text!r} has {len(parts)} parts; a table name has one or two (quote a name with a dot)")
+        raise ValueError(
+            f"{text!r} has {len(parts)} parts; a table name has one or two (quote a name with a dot)"
+        )
     return QName(schema, parts[0]) if len(parts) == 1 else QName(parts[0], parts[1])
 
 

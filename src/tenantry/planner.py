@@ -26,7 +26,9 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
     if problems:
         pending = all(p.endswith(UNMENTIONED) for p in problems)
         raise PlanError(list(dict.fromkeys(problems)), pending=pending)
-    steps = sorted(_steps(conversion), key=lambda s: _PHASES.index(s.phase))  # stable: order within a phase stays
+    steps = sorted(
+        _steps(conversion), key=lambda s: _PHASES.index(s.phase)
+    )  # stable: order within a phase stays
     _check_ids(steps)
     return Plan(
         spec_digest=spec.digest,

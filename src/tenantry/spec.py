@@ -224,6 +224,7 @@ class Tenancy(_Model):
 
     tenants: TableName = Field(
         default=QName("public", "tenants"),
+        json_schema_extra={"default": "tenants"},
         description='The tenants table; made if it is not there; "undecided" stops the planner.',
     )
     key: Name = Field(default="id", description="Its key column.")
@@ -261,7 +262,9 @@ class Audit(_Model):
     """The audit trail."""
 
     table: TableName = Field(
-        default=QName("public", "audit_logs"), description="The trail; made if it is not there."
+        default=QName("public", "audit_logs"),
+        json_schema_extra={"default": "audit_logs"},
+        description="The trail; made if it is not there.",
     )
 
 
@@ -306,8 +309,7 @@ class Spec(_Model):
     @property
     def digest(self) -> str:
         """SHA-256 of what the spec says (not how it is written, nor in which order), hexadecimal."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def _undecided(spec: Spec) -> Iterator[str]:

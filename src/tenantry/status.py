@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import psycopg
 from pydantic import TypeAdapter
 
 from tenantry import journal
 from tenantry import session as sessions
+from tenantry.errors import CatalogError
 from tenantry.journal import Conn, PlanRow, StepRow
 from tenantry.plan import Backfill, Change
 from tenantry.session import Holder
@@ -71,12 +73,20 @@ def status(dsn: str) -> Status:
 
     Raises CatalogError when the server or the journal cannot be read.
     """
-    with contextlib.closing(sessions.connect(dsn, "tenantry status")) as conn, conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        runner = sessions.holder(conn)
-        history = list(reversed(journal.plans(conn))) if journal.present(conn) else []
-        current = next((p.id for p in history if p.reverted_at is None), None)
-        return Status(runner, tuple(_plan(conn, p, runner is not None and p.id == current) for p in history))
+    with contextlib.closing(sessions.connect(dsn, "tenantry status")) as conn:
+        try:
+            with conn.transaction():
+                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                return _read(conn)
+        except psycopg.Error as error:
+            raise CatalogError(f"the journal cannot be read: {str(error).strip()}; try again") from error
+
+
+def _read(conn: Conn) -> Status:
+    runner = sessions.holder(conn)
+    history = list(reversed(journal.plans(conn))) if journal.present(conn) else []
+    current = next((p.id for p in history if p.reverted_at is None), None)
+    return Status(runner, tuple(_plan(conn, p, runner is not None and p.id == current) for p in history))
 
 
 def _plan(conn: Conn, entry: PlanRow, running: bool) -> PlanStatus:

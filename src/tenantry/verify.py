@@ -41,7 +41,9 @@ def relation(name: QName) -> str:
 
 def column(table: QName, name: str) -> str:
     """The table has that column."""
-    return _exists("pg_attribute", f"attrelid = {_regclass(table)} AND attname = {literal(name)} AND NOT attisdropped")
+    return _exists(
+        "pg_attribute", f"attrelid = {_regclass(table)} AND attname = {literal(name)} AND NOT attisdropped"
+    )
 
 
 def not_null(table: QName, name: str) -> str:
@@ -103,7 +105,9 @@ def policy(table: QName, name: str, using: Sequence[str] = ()) -> str:
     if using:
         texts = _texts([u.replace('"', "") for u in using])
         for part in ("polqual", "polwithcheck"):
-            where += f" AND pg_catalog.translate(pg_catalog.pg_get_expr({part}, polrelid), '\"', '') IN ({texts})"
+            where += (
+                f" AND pg_catalog.translate(pg_catalog.pg_get_expr({part}, polrelid), '\"', '') IN ({texts})"
+            )
     return _exists("pg_policy", where)
 
 

@@ -33,7 +33,9 @@ class Workload:
         self._arguments = (dsn, role, setting, tenant)
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, args=(seed,), daemon=True) for seed in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(seed,), daemon=True) for seed in range(threads)
+        ]
         self.tally = Tally()
 
     def __enter__(self) -> Workload:
@@ -60,11 +62,19 @@ class Workload:
             with self._lock:
                 self.tally.errors.append(str(error).strip())
 
-    def _once(self, conn: psycopg.Connection[tuple[object, ...]], rng: random.Random, users: list[object], slugs: list[object]) -> None:
+    def _once(
+        self,
+        conn: psycopg.Connection[tuple[object, ...]],
+        rng: random.Random,
+        users: list[object],
+        slugs: list[object],
+    ) -> None:
         begun, event = time.monotonic(), str(uuid.UUID(int=rng.getrandbits(128), version=4))
         try:
             with conn.transaction():
-                row = conn.execute("SELECT id, name FROM skills WHERE slug = %s", [rng.choice(slugs)]).fetchone()
+                row = conn.execute(
+                    "SELECT id, name FROM skills WHERE slug = %s", [rng.choice(slugs)]
+                ).fetchone()
                 skill = row[0] if row else None
                 conn.execute(
                     "INSERT INTO usage_events (id, tool_name, skill_id, user_id) VALUES (%s, 'search', %s, %s)",
@@ -85,4 +95,6 @@ def make_role(conn: psycopg.Connection[tuple[object, ...]], role: str) -> None:
     """The login that the old application uses: rights on its tables, nothing else."""
     name = sql.Identifier(role)
     conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-    conn.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(name))
+    conn.execute(
+        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(name)
+    )

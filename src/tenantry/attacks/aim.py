@@ -103,18 +103,20 @@ def _other(lab: Lab, target: Target, tenant: str) -> str | None:
 
 
 def another(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
-    """The columns, as text, of a row of any other tenant."""
+    """The columns, as text, of a row of any other tenant, if the tenant itself has no row with the same."""
     values = ", ".join(f"t.{quote(c)}::text" for c in columns)
     present = " AND ".join(f"t.{quote(c)} IS NOT NULL" for c in columns)
-    base = f"SELECT {values} FROM {target.sql} AS t WHERE {present} AND "
+    same = " AND ".join(f"o.{quote(c)} = t.{quote(c)}" for c in columns)
+    mine = f"SELECT 1 FROM {target.sql} AS o WHERE {same} AND {_of(target, 'o')} = {literal(tenant)}"
+    base = f"SELECT {values} FROM {target.sql} AS t WHERE {present} AND NOT EXISTS ({mine}) AND "
+    key = _of(target, "t")
     if target.column:  # both sides of the tenant, each along an index that leads with it
-        key = f"t.{quote(target.column)}"
         query = (
             f"({base}{key} > {literal(tenant)} ORDER BY {key} LIMIT 1) UNION ALL "
             f"({base}{key} < {literal(tenant)} ORDER BY {key} DESC LIMIT 1) LIMIT 1"
         )
     else:
-        query = f"{base}{target.owner('t')} <> {literal(tenant)} LIMIT 1"
+        query = f"{base}{key} <> {literal(tenant)} LIMIT 1"
     row = lab.look(query)
     return dict(zip(columns, row, strict=True)) if row else None
 
@@ -123,11 +125,15 @@ def own(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mappin
     """The columns, as text, of a row of that tenant."""
     values = ", ".join(f"t.{quote(c)}::text" for c in columns)
     present = " AND ".join(f"t.{quote(c)} IS NOT NULL" for c in columns)
-    owner = f"t.{quote(target.column)}" if target.column else target.owner("t")
     row = lab.look(
-        f"SELECT {values} FROM {target.sql} AS t WHERE {owner} = {literal(tenant)} AND {present} LIMIT 1"
+        f"SELECT {values} FROM {target.sql} AS t WHERE {_of(target, 't')} = {literal(tenant)} AND {present} LIMIT 1"
     )
     return dict(zip(columns, row, strict=True)) if row else None
+
+
+def _of(target: Target, alias: str) -> str:
+    """The tenant of a row, in the column's own type where there is a column, so that an index serves."""
+    return f"{alias}.{quote(target.column)}" if target.column else target.owner(alias)
 
 
 def _elsewhere(lab: Lab, target: Target, tenant: str, other: str | None) -> dict[str, str | None]:

@@ -128,7 +128,7 @@ class Lab:
         role = context.role if context.role is not None else self.role if self.assume else ""
         lines = [f"SET LOCAL ROLE {quote(role)}"] if role else []
         if context.tenant is not None:
-            lines.append(self.switch(context))
+            lines.append(f"SELECT set_config({literal(self.setting)}, {literal(context.tenant)}, true)")
         return "; ".join(["BEGIN", *lines, statement, "ROLLBACK"]) + ";"
 
 

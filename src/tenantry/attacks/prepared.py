@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
@@ -17,6 +19,9 @@ SABOTAGE = (
 )
 REPAIR = ("DROP POLICY sabotage ON {table}", "DROP FUNCTION sabotage()")
 
+_GENERIC = "SET LOCAL plan_cache_mode = force_generic_plan"
+_EXECUTE = "EXECUTE tenantry_probe"
+
 
 def applies(target: Target) -> bool:
     """To every table but the trail, which has its own attack."""
@@ -31,22 +36,19 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     ghost = lab.nobody[0]
     try:
         with lab.as_app(at.tenant(aim.tenant)) as run_:
-            run_("SET LOCAL plan_cache_mode = force_generic_plan")
+            run_(_GENERIC)
             planned = run_(f"PREPARE tenantry_probe AS {query}")
-            first = planned if planned.sqlstate else run_("EXECUTE tenantry_probe")
+            first = planned if planned.sqlstate else run_(_EXECUTE)
             if not first.sqlstate:
                 run_(lab.switch(ghost))
-            second = first if first.sqlstate else run_("EXECUTE tenantry_probe")
+            second = first if first.sqlstate else run_(_EXECUTE)
     finally:
         lab.close_plans()
     check = Control(first, first.rows > 0)
     if not aim.target.rights.select:
         check = control(lab, aim, query, allowed=False)
-    tries = [Try(ghost, _shown(query), second, meaning(second))]
-    return judge(lab, NAME, aim.target.label, tries, check)
-
-
-def _shown(query: str) -> str:
-    return (
-        f"EXECUTE tenantry_probe /* PREPARE tenantry_probe AS {query}; executed as another tenant before */"
-    )
+    found = judge(lab, NAME, aim.target.label, [Try(ghost, query, second, meaning(second))], check)
+    if not found.sql:
+        return found
+    lines = (_GENERIC, f"PREPARE tenantry_probe AS {query}", _EXECUTE, lab.switch(ghost), _EXECUTE)
+    return replace(found, sql=lab.replay(at.tenant(aim.tenant), "; ".join(lines)))

@@ -66,11 +66,12 @@ def _read(lab: Lab, aim: Aim) -> Iterator[Try]:
     for context in lab.nobody:
         start = at.tenant(aim.tenant) if context is not UNSET else UNSET
         with lab.as_app(start) as run_:
-            if context is not UNSET:
-                run_(_event(aim))
-                run_(lab.switch(context))
+            before = () if context is UNSET else (_event(aim), lab.switch(context))
+            for statement in before:
+                run_(statement)
             result = run_(query)
-        yield Try(context, query, result, meaning(result))
+        shown = "; ".join([*before, query])
+        yield Try(Context(context.label, start.tenant), query, result, meaning(result), shown)
 
 
 def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:
@@ -80,7 +81,8 @@ def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:
         with lab.as_app(owner) as run_:
             run_(_event(aim))
             result = run_(statement)
-        yield Try(owner, statement, result, _refusal(result, _PRIVILEGE, _REFUSED_BY_TRIGGER))
+        found = _refusal(result, _PRIVILEGE, _REFUSED_BY_TRIGGER)
+        yield Try(owner, statement, result, found, f"{_event(aim)}; {statement}")
 
 
 def _as_owner(lab: Lab, aim: Aim) -> Iterator[Try]:

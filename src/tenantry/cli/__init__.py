@@ -46,7 +46,10 @@ def _verb(function: Callable[..., int]) -> Callable[..., None]:
             print(f"tenantry: {str(error).strip()}", file=sys.stderr)
             code = _exit_code(error)
         except KeyboardInterrupt:
-            print("tenantry: stopped; what was done stays done, and the same command goes on from there", file=sys.stderr)
+            print(
+                "tenantry: stopped; what was done stays done, and the same command goes on from there",
+                file=sys.stderr,
+            )
             code = 130
         raise typer.Exit(code)
 

@@ -30,10 +30,15 @@ class ProfileName(StrEnum):
 
 Dsn = Annotated[
     str,
-    typer.Option(envvar="TENANTRY_DSN", help="Connection string or URL; left out, libpq's own environment (PGHOST …) decides."),
+    typer.Option(
+        envvar="TENANTRY_DSN",
+        help="Connection string or URL; left out, libpq's own environment (PGHOST …) decides.",
+    ),
 ]
 SpecFile = Annotated[Path, typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec.")]
-FormatOption = Annotated[Format, typer.Option("--format", envvar="TENANTRY_FORMAT", help="How the result is written.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", envvar="TENANTRY_FORMAT", help="How the result is written.")
+]
 ProfileOption = Annotated[
     ProfileName,
     typer.Option(
@@ -50,7 +55,9 @@ def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     try:
         return psycopg.connect(dsn, autocommit=True, application_name="tenantry")
     except psycopg.Error as error:
-        raise CatalogError(f"cannot connect: {str(error).strip()}; give --dsn, or set PGHOST, PGDATABASE and PGUSER") from None
+        raise CatalogError(
+            f"cannot connect: {str(error).strip()}; give --dsn, or set PGHOST, PGDATABASE and PGUSER"
+        ) from None
 
 
 def read_catalog(dsn: str) -> Catalog:

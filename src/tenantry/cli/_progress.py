@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from tenantry.progress import Batch, Event, Listener, StepDone, StepSkipped, StepStarted, Waiting, silent
 
@@ -19,7 +26,13 @@ def listener() -> Iterator[Listener]:
         yield silent
         return
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), MofNCompleteColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        SpinnerColumn(),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
@@ -37,6 +50,8 @@ def listener() -> Iterator[Listener]:
                     bar.update(task, description=f"{step}: {rows} rows, {100 * done // max(of, 1)} %")
                 case Waiting(step=step, tried=tried, blocked_by=blockers):
                     who = "; ".join(blockers) or "a session that ended meanwhile"
-                    console.print(f"  {step}: waited for a lock (try {tried}), held by {who}", highlight=False)
+                    console.print(
+                        f"  {step}: waited for a lock (try {tried}), held by {who}", highlight=False
+                    )
 
         yield show

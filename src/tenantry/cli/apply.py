@@ -9,7 +9,15 @@ import typer
 
 from tenantry import journal, planner, spec
 from tenantry.apply import apply as run_plan
-from tenantry.cli._options import DEFAULT_SPEC, Dsn, ProfileName, ProfileOption, SpecFile, connect, read_catalog
+from tenantry.cli._options import (
+    DEFAULT_SPEC,
+    Dsn,
+    ProfileName,
+    ProfileOption,
+    SpecFile,
+    connect,
+    read_catalog,
+)
 from tenantry.cli._progress import listener
 from tenantry.errors import SpecError
 from tenantry.plan import Plan
@@ -17,11 +25,21 @@ from tenantry.report import plan as report
 
 
 def apply(
-    saved: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `tenantry plan --out`; left out, one is made now.")] = None,
+    saved: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PLAN]", help="A plan saved by `tenantry plan --out`; left out, one is made now."
+        ),
+    ] = None,
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
     profile: ProfileOption = ProfileName.online,
-    dry_run: Annotated[bool, typer.Option("--dry-run", envvar="TENANTRY_DRY_RUN", help="Print what would run, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", envvar="TENANTRY_DRY_RUN", help="Print what would run, and change nothing."
+        ),
+    ] = False,
 ) -> int:
     """Bring the database to the declared state. Run it again after any interruption: it goes on where it was."""
     plan = _plan(saved, dsn, spec_file, profile)
@@ -33,7 +51,9 @@ def apply(
         return 0
     with listener() as listen:
         done = run_plan(dsn, plan, listen=listen)
-    print(f"{done.done} steps done, {done.skipped} already there, {done.rows} rows filled, {done.seconds:.1f} s.")
+    print(
+        f"{done.done} steps done, {done.skipped} already there, {done.rows} rows filled, {done.seconds:.1f} s."
+    )
     return 0
 
 
@@ -43,7 +63,9 @@ def _plan(saved: Path | None, dsn: str, spec_file: Path, profile: ProfileName) -
         try:
             return Plan.from_json(saved.read_bytes())
         except (OSError, ValueError) as error:
-            raise SpecError(f"{saved}: not a saved plan ({str(error).splitlines()[0]}); make one with `tenantry plan --out`") from None
+            raise SpecError(
+                f"{saved}: not a saved plan ({str(error).splitlines()[0]}); make one with `tenantry plan --out`"
+            ) from None
     declared = spec.load(spec_file)
     with connect(dsn) as conn:
         started = journal.unfinished(conn, declared.digest)

@@ -14,8 +14,15 @@ from tenantry.report import proof as report
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", envvar="TENANTRY_KEEP", help="Leave the server running and say how to look around.")] = False,
-    scale: Annotated[float, typer.Option(envvar="TENANTRY_SCALE", min=0.01, help="1 is about 50 000 rows.")] = 1.0,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", envvar="TENANTRY_KEEP", help="Leave the server running and say how to look around."
+        ),
+    ] = False,
+    scale: Annotated[
+        float, typer.Option(envvar="TENANTRY_SCALE", min=0.01, help="1 is about 50 000 rows.")
+    ] = 1.0,
 ) -> int:
     """Convert the skills catalog on an embedded server while it is in use, add a customer, and attack the result."""
     begun = time.monotonic()
@@ -29,7 +36,11 @@ def demo(
         print(report.to_text(result.proof), end="")
         for sentence in result.broken:
             print(f"BROKEN: {sentence}")
-        held = "Everything was as promised" if not result.broken else f"{len(result.broken)} promises were broken"
+        held = (
+            "Everything was as promised"
+            if not result.broken
+            else f"{len(result.broken)} promises were broken"
+        )
         print(f"{held}; {time.monotonic() - begun:.0f} s.")
         if keep:
             print(f"\nThe server is still running. Look around as the application, which sees nothing without a tenant:\n"

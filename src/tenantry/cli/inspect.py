@@ -21,8 +21,18 @@ class Output(StrEnum):
 
 def inspect(
     dsn: Dsn = "",
-    schema: Annotated[list[str] | None, typer.Option(envvar="TENANTRY_SCHEMA", help="Look at this schema only; may be repeated.")] = None,
-    format_: Annotated[Output, typer.Option("--format", envvar="TENANTRY_FORMAT", help="How the result is written; catalog: for `plan --catalog`.")] = Output.text,
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(envvar="TENANTRY_SCHEMA", help="Look at this schema only; may be repeated."),
+    ] = None,
+    format_: Annotated[
+        Output,
+        typer.Option(
+            "--format",
+            envvar="TENANTRY_FORMAT",
+            help="How the result is written; catalog: for `plan --catalog`.",
+        ),
+    ] = Output.text,
 ) -> int:
     """What the database is, table by table, and what its conversion will need."""
     catalog = read_catalog(dsn)

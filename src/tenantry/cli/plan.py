@@ -9,7 +9,16 @@ import typer
 
 from tenantry import planner, spec
 from tenantry.catalog import Catalog
-from tenantry.cli._options import DEFAULT_SPEC, Dsn, Format, FormatOption, ProfileName, ProfileOption, SpecFile, read_catalog
+from tenantry.cli._options import (
+    DEFAULT_SPEC,
+    Dsn,
+    Format,
+    FormatOption,
+    ProfileName,
+    ProfileOption,
+    SpecFile,
+    read_catalog,
+)
 from tenantry.report import plan as report
 
 
@@ -18,11 +27,18 @@ def plan(
     spec_file: SpecFile = DEFAULT_SPEC,
     profile: ProfileOption = ProfileName.online,
     format_: FormatOption = Format.text,
-    out: Annotated[Path | None, typer.Option(envvar="TENANTRY_OUT", help="Save the plan, for `tenantry apply FILE`.")] = None,
-    sql: Annotated[bool, typer.Option("--sql", envvar="TENANTRY_SQL", help="Print the statements too.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(envvar="TENANTRY_OUT", help="Save the plan, for `tenantry apply FILE`.")
+    ] = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", envvar="TENANTRY_SQL", help="Print the statements too.")
+    ] = False,
     catalog: Annotated[
         Path | None,
-        typer.Option(envvar="TENANTRY_CATALOG", help="Plan offline, from what `tenantry inspect --format catalog` wrote."),
+        typer.Option(
+            envvar="TENANTRY_CATALOG",
+            help="Plan offline, from what `tenantry inspect --format catalog` wrote.",
+        ),
     ] = None,
 ) -> int:
     """What the database still lacks. Exit 1 when something is pending: a gate for CI."""

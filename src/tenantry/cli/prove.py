@@ -16,7 +16,13 @@ from tenantry.report import proof as report
 def prove(
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
-    app_dsn: Annotated[str | None, typer.Option(envvar="TENANTRY_APP_DSN", help="How the application connects; left out, its role is taken on with SET ROLE.")] = None,
+    app_dsn: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TENANTRY_APP_DSN",
+            help="How the application connects; left out, its role is taken on with SET ROLE.",
+        ),
+    ] = None,
     format_: FormatOption = Format.text,
 ) -> int:
     """Attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""

@@ -27,7 +27,10 @@ class Migrator(StrEnum):
 
 def render(
     migrator: Annotated[Migrator, typer.Argument(help="Whose files to write.")],
-    directory: Annotated[Path, typer.Argument(help="Where the migrator's files are; for Alembic the directory with alembic.ini.")],
+    directory: Annotated[
+        Path,
+        typer.Argument(help="Where the migrator's files are; for Alembic the directory with alembic.ini."),
+    ],
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
     profile: ProfileOption = ProfileName.transactional,
@@ -51,7 +54,14 @@ def files(migrator: Migrator, directory: Path, declared: Spec, plan: Plan) -> di
     existing = _read(directory)
     made: tuple[File, ...]
     if migrator is Migrator.drizzle:
-        made = drizzle.render(plan, column=column, audit_table=audit, first=first, existing=existing, now_ms=int(time.time() * 1000))
+        made = drizzle.render(
+            plan,
+            column=column,
+            audit_table=audit,
+            first=first,
+            existing=existing,
+            now_ms=int(time.time() * 1000),
+        )
     else:
         made = sql.render(plan, column=column, audit_table=audit, first=first, existing=existing)
     return {directory / f.path: f.text for f in made}
@@ -68,7 +78,9 @@ def _alembic(directory: Path, declared: Spec, plan: Plan) -> dict[Path, str]:
         from alembic.config import Config
         from alembic.script import ScriptDirectory
     except ImportError:
-        raise SpecError("render alembic: Alembic is not installed; run it where your project's Alembic is, or pip install 'tenantry[alembic]'") from None
+        raise SpecError(
+            "render alembic: Alembic is not installed; run it where your project's Alembic is, or pip install 'tenantry[alembic]'"
+        ) from None
     from tenantry.render import alembic
 
     ini = directory / "alembic.ini"
@@ -79,6 +91,10 @@ def _alembic(directory: Path, declared: Spec, plan: Plan) -> dict[Path, str]:
     versions = Path(script.versions)
     audit = declared.audit.table.name if declared.audit else "audit_logs"
     made = alembic.render(
-        plan, column=declared.tenancy.column, audit_table=audit, heads=tuple(script.get_heads()), existing=_read(versions)
+        plan,
+        column=declared.tenancy.column,
+        audit_table=audit,
+        heads=tuple(script.get_heads()),
+        existing=_read(versions),
     )
     return {versions / f.path: f.text for f in made}

@@ -14,11 +14,15 @@ from tenantry.revert import revert as run_revert
 
 def revert(
     dsn: Dsn = "",
-    yes: Annotated[bool, typer.Option("--yes", envvar="TENANTRY_YES", help="Do it; without this nothing happens.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", envvar="TENANTRY_YES", help="Do it; without this nothing happens.")
+    ] = False,
 ) -> int:
     """Take the database back to before the conversion. Refused where data of another tenant would be lost."""
     if not yes:
-        raise SpecError("revert: removes the tenant columns, their policies and the audit trail with its events; say --yes")
+        raise SpecError(
+            "revert: removes the tenant columns, their policies and the audit trail with its events; say --yes"
+        )
     with listener() as listen:
         done = run_revert(dsn, listen=listen)
     print(f"{done.steps} steps of {done.plans} plans reverted, {done.seconds:.1f} s.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ from tenantry.names import QName
 
 KeyKind = Literal["generated", "uuid", "referencing", "natural", "none"]
 
+_OPERATOR = re.compile(r"OPERATOR\(pg_catalog\.(.+)\)")
 _GENERATORS = ("nextval(", "gen_random_uuid()")
 
 
@@ -44,8 +46,8 @@ class Unique:
             form = f"expression {form}"
         if self.predicate:
             form = f"partial {form}"
-        text = f"{form} ({', '.join(self.keys)})"
-        text += f" WHERE {self.predicate}" if self.predicate else ""
+        text = f"{form} ({', '.join(words.flat(key) for key in self.keys)})"
+        text += f" WHERE {words.flat(self.predicate)}" if self.predicate else ""
         text += " NULLS NOT DISTINCT" if self.nulls_not_distinct else ""
         text += " DEFERRABLE" if self.deferrable else ""
         return text + ("" if self.valid else ", INVALID")
@@ -64,8 +66,7 @@ def _unique(table: Table, index: Index) -> Unique:
     keys = tuple(k.column or k.expression or "" for k in index.keys)
     if index.exclusion:
         form = "exclusion"
-        pairs = zip(keys, index.keys, strict=True)
-        keys = tuple(f"{key} WITH {k.operator}" if k.operator else key for key, k in pairs)
+        keys = tuple(_excluded(key, k.operator) for key, k in zip(keys, index.keys, strict=True))
     return Unique(
         name=index.name,
         form=form,
@@ -76,6 +77,12 @@ def _unique(table: Table, index: Index) -> Unique:
         deferrable=constraint is not None and constraint.deferrable,
         valid=index.valid,
     )
+
+
+def _excluded(key: str, operator: str | None) -> str:
+    """``room WITH =``: an element of an exclusion constraint, built-in operators without their schema."""
+    found = _OPERATOR.fullmatch(operator or "")
+    return f"{key} WITH {found[1] if found else operator}"
 
 
 def generated(column: Column) -> bool:
@@ -104,12 +111,17 @@ def key_kind(table: Table) -> KeyKind:
 
 def describe_columns(table: Table, names: tuple[str, ...]) -> str:
     """``(id text DEFAULT 'default'::text)``: key columns with type and default."""
-    parts = []
-    for name in names:
-        column = table.column(name)
-        default = f" DEFAULT {column.default}" if column is not None and column.default else ""
-        parts.append(f"{name} {column.type}{default}" if column is not None else name)
-    return f"({', '.join(parts)})"
+    columns = [(name, table.column(name)) for name in names]
+    return f"({', '.join(f'{name} {_typed(column)}' if column else name for name, column in columns)})"
+
+
+def _typed(column: Column) -> str:
+    if column.identity:
+        return f"{column.type} identity"
+    default = column.default or ""
+    if default.startswith("nextval("):
+        return f"{column.type} serial"
+    return f"{column.type} DEFAULT {default}" if default else column.type
 
 
 def planned(

@@ -166,7 +166,10 @@ def _login_column(name: str) -> bool:
 def firing(catalog: Catalog, table: Table, column: str) -> Iterator[tuple[Table, Trigger]]:
     """User triggers that an UPDATE of the column fires, on the table, its partitions and children."""
     for part in (table, *catalog.descendants(table.qname)):
-        for trigger in part.triggers:
-            watched = not trigger.update_columns or column in trigger.update_columns
-            if trigger.enabled in "OA" and "update" in trigger.events and watched and not trigger.inherited:
-                yield part, trigger
+        yield from ((part, trigger) for trigger in part.triggers if fires(trigger, column))
+
+
+def fires(trigger: Trigger, column: str) -> bool:
+    """True when an UPDATE of the column fires the trigger; a partition's copy of its root's does not count."""
+    watched = not trigger.update_columns or column in trigger.update_columns
+    return trigger.enabled in "OA" and "update" in trigger.events and watched and not trigger.inherited

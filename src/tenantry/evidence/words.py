@@ -49,6 +49,11 @@ def identifiers(text: str) -> frozenset[str]:
     return frozenset(_IDENTIFIER.findall(text))
 
 
+def flat(sql: str) -> str:
+    """An expression on one line, to be shown; the server breaks long ones."""
+    return " ".join(sql.split())
+
+
 def credential(column: str) -> bool:
     """True when a column's name sounds like something that is looked up without a tenant."""
     found = words(column)

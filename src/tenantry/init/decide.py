@@ -53,7 +53,7 @@ class Decisions:
         tenancy = self.here.tenancy
         if self.mode is Mode.UNDECIDED:
             return "it is open which table lists the tenants (see [tenancy])"
-        if self.mode in (Mode.SINGLE, Mode.FRESH) and named:
+        if self.mode is Mode.SINGLE and named:
             return f"it has {names} already, and few other tables do: say whether that is a tenant of yours"
         if len(named) > 1:
             return f"{names} could each be its tenant column"
@@ -93,13 +93,18 @@ class Decisions:
 
     def _entries(self, table: Table) -> Iterator[Entry]:
         if why := self.doubts.get(table.qname):
-            yield undecided("scope", f"Undecided: {why}. Choose:", *listed(self._choices(table)))
+            yield self._question(table, why)
         elif table.qname in self.owned:
             yield from self._tenant(table)
         else:
             why = evidence.reference_like(self.catalog, table) or "no foreign key leads from it to a tenant"
-            yield undecided("scope", f"Undecided: {why}. Choose:", *listed(self._choices(table)))
+            yield self._question(table, why)
         yield from keys.policies(table)
+
+    def _question(self, table: Table, why: str) -> Entry:
+        if self.mode is Mode.UNDECIDED:  # the choices depend on what is open
+            return undecided("scope", f"Undecided: {why}.")
+        return undecided("scope", f"Undecided: {why}. Choose:", *listed(self._choices(table)))
 
     def _tenant(self, table: Table) -> Iterator[Entry]:
         column = self._column(table)
@@ -132,7 +137,7 @@ class Decisions:
             return None
         if named and self.mode is Mode.COLUMNS:
             return self._from_values(named[0])
-        if not named and len(parents) == 1 and parents[0].always:
+        if not named and len(parents) == 1 and not parents[0].gap:
             return Entry(("backfill",), parents[0].source, note=f"by {parents[0].name}")
         return undecided("backfill", *self._source_question(named, parents))
 
@@ -154,7 +159,7 @@ class Decisions:
         elif len(parents) > 1:
             what = f"{len(parents)} foreign keys lead to a tenant"
         elif parents:
-            what = f"rows with NULL in {', '.join(parents[0].columns)} lead to no tenant"
+            what = f"its foreign key leads to a tenant, but {', '.join(parents[0].columns)} {parents[0].gap}"
         else:
             what = "say which tenant the existing rows belong to"
         return (f"Undecided: {what}. Choose:", *listed(self._sources(parents)))

@@ -10,8 +10,7 @@ from tenantry.evidence import words
 from tenantry.evidence.tables import firing, incoming
 from tenantry.init.drafts import Entry, entry, undecided
 from tenantry.names import QName, display
-
-CANONICAL_POLICY = "tenant_isolation"  # the planner's own; it brings one of that name up to date
+from tenantry.steps.isolate import POLICY
 
 
 def primary_key(catalog: Catalog, table: Table, column: str, owned: Container[QName]) -> Iterator[Entry]:
@@ -55,10 +54,10 @@ def uniques(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
 def policies(table: Table) -> Iterator[Entry]:
     """Each policy that is there already; a permissive one beside the tenant's own would let rows through."""
     for policy in table.policies:
-        if policy.name != CANONICAL_POLICY:
+        if policy.name != POLICY:
             yield undecided(
                 ("policies", policy.name),
-                f'{_describe(policy)}. "drop" it, or "keep" it beside {CANONICAL_POLICY}'
+                f'{_describe(policy)}. "drop" it, or "keep" it beside {POLICY}'
                 " (a permissive one must not apply to the application's role then).",
             )
 
@@ -66,8 +65,10 @@ def policies(table: Table) -> Iterator[Entry]:
 def _describe(policy: Policy) -> str:
     kind = "Permissive" if policy.permissive else "Restrictive"
     text = f"{kind} policy for {policy.command}, to {', '.join(policy.roles) or 'PUBLIC'}"
-    text += f", USING {policy.using}" if policy.using else ""
-    return text + (f", WITH CHECK {policy.check}" if policy.check and policy.check != policy.using else "")
+    text += f", USING {words.flat(policy.using)}" if policy.using else ""
+    return text + (
+        f", WITH CHECK {words.flat(policy.check)}" if policy.check and policy.check != policy.using else ""
+    )
 
 
 def triggers(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:

@@ -14,17 +14,17 @@ from tenantry.tomltext import inline, path, string
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A foreign key to a table whose rows have a tenant. ``always``: no row is without it, all were checked."""
+    """A foreign key to a table whose rows have a tenant. ``gap``: why a row may lead nowhere, if it may."""
 
     table: QName
     name: str
     columns: tuple[str, ...]
     referenced: tuple[str, ...]
-    always: bool
+    gap: str
     only: bool
 
     def describe(self) -> str:
-        return f"{display(self.table)} ({', '.join(self.columns)})"
+        return f"{display(self.table)} ({', '.join(self.columns)}{f', {self.gap}' if self.gap else ''})"
 
     @property
     def _on(self) -> str:
@@ -87,7 +87,7 @@ class Parents:
         queue = list(found)
         while queue:
             for name in self._into.get(queue.pop(), ()):
-                if name != without and name not in found and name not in self._doubtful:
+                if name != without and name not in found:
                     found.add(name)
                     queue.append(name)
         return frozenset(found)
@@ -98,7 +98,8 @@ class Parents:
             (target, fk.columns, fk.referenced): (fk, target) for fk, target in self._edges[table.qname]
         }
         edges = [(fk, target) for fk, target in distinct.values() if target in self.reached]
-        if len(edges) > 1:
+        # A target that gets its own tenant only by way of this table is no parent of it.
+        if table.qname in self._into and not all(target in self._carrying for _, target in edges):
             reach = self._reach(without=table.qname)
             edges = [(fk, target) for fk, target in edges if target in reach]
         ends = [target for _, target in edges]
@@ -108,7 +109,7 @@ class Parents:
                 name=fk.name,
                 columns=fk.columns,
                 referenced=fk.referenced,
-                always=fk.validated and fk.enforced and all(_not_null(table, c) for c in fk.columns),
+                gap=_gap(table, fk),
                 only=ends.count(target) == 1 and fk.references == target,
             )
             for fk, target in edges
@@ -127,6 +128,8 @@ class Parents:
                 )
 
 
-def _not_null(table: Table, name: str) -> bool:
-    column = table.column(name)
-    return column is not None and column.not_null
+def _gap(table: Table, fk: Constraint) -> str:
+    columns = [table.column(name) for name in fk.columns]
+    if not all(c is not None and c.not_null for c in columns):
+        return "may be NULL"
+    return "" if fk.validated and fk.enforced else "not checked for all rows"

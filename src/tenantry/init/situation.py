@@ -14,10 +14,7 @@ from tenantry.evidence import tables as evidence
 from tenantry.evidence import tenants as candidates
 from tenantry.evidence import words
 from tenantry.names import QName, display
-
-AUDIT_COLUMNS = (
-    "id", "actor_id", "tenant_id", "action", "resource_type", "resource_id", "ip_address", "metadata", "created_at",
-)  # fmt: skip
+from tenantry.steps import audit
 
 
 class Mode(StrEnum):
@@ -75,8 +72,8 @@ def read(catalog: Catalog, schemas: tuple[str, ...] | None, tenants: str | None)
             f"schema {', '.join(missing)}: not in database {catalog.server.database}; correct the name"
         )
     everything = evidence.ordinary(catalog, chosen)
-    audit, audit_why = _audit(catalog, chosen)
-    ordinary = tuple(t for t in everything if t.qname != audit)
+    trail, audit_why = _audit(catalog, chosen)
+    ordinary = tuple(t for t in everything if t.qname != trail)
     tenancy, found = _tenancy(catalog, chosen, ordinary, tenants)
     rest = tuple(t for t in ordinary if t.qname != tenancy.tenants)
     columns, others = _columns(tenancy, found, rest)
@@ -86,7 +83,7 @@ def read(catalog: Catalog, schemas: tuple[str, ...] | None, tenants: str | None)
         tenancy=tenancy,
         tables=rest,
         left=tuple((t, why) for t in catalog.tables if t.schema in chosen and (why := _left_alone(t))),
-        audit=audit,
+        audit=trail,
         audit_why=audit_why,
         columns=columns,
         others=others,
@@ -108,23 +105,22 @@ def _tenancy(
         return _existing(found.chosen, "found by name and by its references"), found.chosen
     if found.asked:
         return _asked(found), None
-    why = _noted(found)
-    common = candidates.column_without_table(tables)
     name = _free_name(catalog, schemas)
-    if name.name != "tenants":
-        why = (
-            f"The name tenants is taken by something that cannot list tenants, so {name.name} is made.",
-            *why,
-        )
+    taken = f"The name tenants is taken by something that cannot list tenants, so {name.name} is made."
+    return _made(name, tables, (*([taken] if name.name != "tenants" else []), *_noted(found))), None
+
+
+def _made(name: QName, tables: tuple[Table, ...], why: tuple[str, ...]) -> Tenancy:
+    """A tenants table to be made, for one customer or for the values of a column that most tables have."""
+    common = candidates.column_without_table(tables)
     if common is None:
-        first = (
-            "No table lists the tenants, so one is made; the rows that are there belong to [tenancy.default]."
-        )
-        return Tenancy(Mode.SINGLE, name, why=(first, *why)), None
+        first = f"{display(name)} is made, and every row that is there belongs to [tenancy.default]."
+        return Tenancy(Mode.SINGLE, name, why=(first, *why))
     types = Counter(c.type for t in tables if (c := t.column(common)) is not None)
     type_ = min(types, key=lambda text: (-types[text], text))
-    first = f"{sum(types.values())} of {len(tables)} tables have {common}, and no table lists the tenants: it is made."
-    return Tenancy(Mode.COLUMNS, name, type=type_, column=common, why=(first, *why)), None
+    have = f"{sum(types.values())} of {len(tables)} tables have {common}"
+    first = f"{have}, and no table lists the tenants it names: {display(name)} is made."
+    return Tenancy(Mode.COLUMNS, name, type=type_, column=common, why=(first, *why))
 
 
 def _named(
@@ -138,10 +134,7 @@ def _named(
     if table is None and name.name in catalog.relation_names.get(name.schema, ()):
         raise SpecError(f"--tenants: {wanted} is there and is no table; give another name")
     if table is None:
-        why = (
-            f"{display(name)} was asked for and is made; the rows that are there belong to [tenancy.default]."
-        )
-        return Tenancy(Mode.SINGLE, name, why=(why,)), None
+        return _made(name, tables, ()), None
     found = candidates.candidate(table, tables)
     if found is None:
         raise SpecError(
@@ -216,7 +209,7 @@ def _audit(catalog: Catalog, schemas: tuple[str, ...]) -> tuple[QName | None, tu
     name = QName("public" if "public" in schemas else schemas[0], "audit_logs")
     table = catalog.by_name.get(name)
     taken = name.name in catalog.relation_names.get(name.schema, ())
-    missing = [c for c in AUDIT_COLUMNS if table is None or table.column(c) is None]
+    missing = [c for c in audit.COLUMNS if table is None or table.column(c) is None]
     if not taken or (table is not None and not missing and not evidence.follows(table)):
         return name, ()
     lacks = f" without column {', '.join(missing)}" if table is not None else ""

@@ -18,6 +18,10 @@ ROW_SECURITY_OFF = "SET row_security = off;"
 ROW_SECURITY_RESET = "RESET row_security;"
 # Said where row_security is switched off: without it the files could do nothing and succeed.
 ROW_SECURITY_WHY = "The owner of a table under FORCE ROW LEVEL SECURITY gets an error instead of no rows."
+CONSTRAINTS_NOW = "SET CONSTRAINTS ALL IMMEDIATE;"
+# What an update has put off to the end of the transaction forbids to alter its table before that.
+CONSTRAINTS_WHY = "A table with a deferred check or trigger pending cannot be altered."
+GUARD_WHY = "Stops here where undoing would lose or merge data."
 
 _NUMBERED = re.compile(r"(\d+)_[^/]*\.sql")
 _WIDTH = 4
@@ -38,6 +42,16 @@ class Part:
     title: str
     about: str
     steps: tuple[Change | Backfill, ...]
+
+    @property
+    def writes(self) -> bool:
+        """True when a step changes rows."""
+        return any(map(writes, self.steps))
+
+
+def writes(step: Change | Backfill) -> bool:
+    """True for a step that changes rows."""
+    return step.lock is Lock.ROW_EXCLUSIVE
 
 
 def parts(plan: Plan, column: str, audit_table: str) -> tuple[Part, ...]:
@@ -121,12 +135,32 @@ def statements(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(statement(t) for t in texts)
 
 
+def forward(step: Change | Backfill) -> tuple[str, ...]:
+    """The statements that apply a step; one outside a transaction first clears what a broken try left."""
+    match step:
+        case Change(cleanup=cleanup) if cleanup:
+            return statements((cleanup, *step.apply))
+        case _:
+            return statements(step.apply)
+
+
 def guards(plan: Plan) -> tuple[str, ...]:
-    """The plan's guards as statements that stop a revert with the guard's sentence.
+    """Statements that stop a revert, with a sentence that says why: the plan's guards and the backfills' own.
 
     A guard whose table or column is gone already has nothing left to protect.
     """
-    return tuple(_guard(query.strip().removesuffix(";"), sentence) for query, sentence in plan.guards)
+    merged = [
+        (
+            step.foreign_rows,
+            f"rows of {step.object} belong to a tenant that the backfill's source does not give:"
+            " they would be merged with the others",
+        )
+        for step in plan
+        if isinstance(step, Backfill) and step.foreign_rows
+    ]
+    return tuple(
+        _guard(query.strip().removesuffix(";"), sentence) for query, sentence in (*plan.guards, *merged)
+    )
 
 
 def _guard(query: str, sentence: str) -> str:

@@ -15,6 +15,9 @@ from itertools import groupby
 from tenantry.errors import PlanError
 from tenantry.plan import Backfill, Change, Plan
 from tenantry.render import (
+    CONSTRAINTS_NOW,
+    CONSTRAINTS_WHY,
+    GUARD_WHY,
     MADE_BY,
     ROW_SECURITY_OFF,
     ROW_SECURITY_RESET,
@@ -22,12 +25,14 @@ from tenantry.render import (
     File,
     Part,
     comment,
+    forward,
     guards,
     heading,
     parts,
     statements,
     stepwise,
     undo_heading,
+    writes,
 )
 
 _ONLINE = """\
@@ -94,7 +99,7 @@ def _ids(found: Sequence[Part], plan: Plan, parent: str | None) -> list[str]:
     ids: list[str] = []
     for part in found:
         parent = ids[-1] if ids else parent
-        texts = [text for step in part.steps for text in (step.id, *step.apply, *step.revert)]
+        texts = [text for step in part.steps for text in (step.id, *forward(step), *step.revert)]
         content = "\0".join([parent or "", plan.profile, part.title, *texts, *guards(plan)])
         ids.append(hashlib.sha256(content.encode()).hexdigest()[:12])
     return ids
@@ -134,16 +139,20 @@ def _file(plan: Plan, part: Part, revision: str, down: str | None) -> str:
 
 
 def _upgrade(plan: Plan, part: Part) -> str:
-    return _body(plan, [_block(step, heading(step), step.apply) for step in part.steps])
+    blocks = [
+        _block(plan, step, heading(step), forward(step), inside=step.transactional) for step in part.steps
+    ]
+    return _body(plan, part, blocks)
 
 
 def _downgrade(plan: Plan, part: Part) -> str:
-    blocks = [_block(step, undo_heading(step), step.revert) for step in reversed(part.steps) if step.revert]
+    steps = [step for step in reversed(part.steps) if step.revert]
+    blocks = [_block(plan, step, undo_heading(step), statements(step.revert), inside=True) for step in steps]
     if not blocks:
         return '    """Nothing: what upgrade did goes with the downgrade of an earlier revision."""'
-    if plan.guards:
-        blocks.insert(0, _Block("Stops here where undoing would lose or merge data.", guards(plan), True))
-    return _body(plan, blocks)
+    if found := guards(plan):
+        blocks.insert(0, _Block(GUARD_WHY, found, True))
+    return _body(plan, part, blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +169,19 @@ class _Block:
         return [pad + line for line in (*notes, *map(_call, self.statements))]
 
 
-def _block(step: Change | Backfill, note: str, texts: tuple[str, ...]) -> _Block:
-    return _Block(note, statements(texts), not step.transactional or len(texts) == 1)
+def _block(plan: Plan, step: Change | Backfill, note: str, texts: tuple[str, ...], *, inside: bool) -> _Block:
+    alone = not inside or len(texts) == 1
+    if stepwise(plan) and writes(step) and not alone:
+        texts = (CONSTRAINTS_NOW, *texts)
+    return _Block(note, texts, alone)
 
 
-def _body(plan: Plan, blocks: Sequence[_Block]) -> str:
+def _body(plan: Plan, part: Part, blocks: Sequence[_Block]) -> str:
     """The lines of a function: the session setting around the blocks."""
-    before = _Block(ROW_SECURITY_WHY, (ROW_SECURITY_OFF,), True)
-    blocks = [before, *blocks, _Block("", (ROW_SECURITY_RESET,), True)]
+    before = [_Block(ROW_SECURITY_WHY, (ROW_SECURITY_OFF,), True)]
+    if part.writes and not stepwise(plan):
+        before.append(_Block(CONSTRAINTS_WHY, (CONSTRAINTS_NOW,), True))
+    blocks = [*before, *blocks, _Block("", (ROW_SECURITY_RESET,), True)]
     if not stepwise(plan):
         return "\n\n".join("\n".join(block.code(4)) for block in blocks)
     return "\n".join(["    _refuse_outer_transaction()", *_autocommitted(blocks)])

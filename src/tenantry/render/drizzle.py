@@ -14,6 +14,8 @@ from typing import Any
 from tenantry.errors import PlanError
 from tenantry.plan import Plan
 from tenantry.render import (
+    CONSTRAINTS_NOW,
+    CONSTRAINTS_WHY,
     MADE_BY,
     ROW_SECURITY_OFF,
     ROW_SECURITY_RESET,
@@ -22,11 +24,11 @@ from tenantry.render import (
     Part,
     comment,
     ends_in,
+    forward,
     heading,
     next_number,
     numbered,
     parts,
-    statements,
 )
 
 JOURNAL = "meta/_journal.json"
@@ -73,8 +75,10 @@ def _text(part: Part) -> str:
     """A file: pieces of one statement each, with the comments that belong to it above it."""
     about = comment(f"{part.about}\n{MADE_BY}")
     pieces = [f"{about}\n\n{comment(ROW_SECURITY_WHY)}\n{ROW_SECURITY_OFF}"]
+    if part.writes:
+        pieces.append(f"{comment(CONSTRAINTS_WHY)}\n{CONSTRAINTS_NOW}")
     for step in part.steps:
-        head, *rest = statements(step.apply)
+        head, *rest = forward(step)
         pieces += [f"{comment(heading(step))}\n{head}", *rest]
     if cut := [line for piece in pieces for line in piece.splitlines() if MARKER in line]:
         raise PlanError([f"{part.title}: drizzle would cut {cut[0]!r} in two: use `tenantry apply`"])

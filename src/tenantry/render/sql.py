@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from tenantry.errors import PlanError
 from tenantry.plan import Backfill, Change, Plan
 from tenantry.render import (
+    CONSTRAINTS_NOW,
+    CONSTRAINTS_WHY,
+    GUARD_WHY,
     MADE_BY,
     ROW_SECURITY_OFF,
     ROW_SECURITY_RESET,
@@ -15,6 +18,7 @@ from tenantry.render import (
     Part,
     comment,
     ends_in,
+    forward,
     guards,
     heading,
     next_number,
@@ -23,6 +27,7 @@ from tenantry.render import (
     statements,
     stepwise,
     undo_heading,
+    writes,
 )
 
 _NOTHING = "Nothing to undo: what the file did goes with the revert of an earlier one."
@@ -55,7 +60,7 @@ def render(
 
 def _apply(plan: Plan, part: Part) -> str:
     about = [part.about, _how(plan)]
-    return _file(plan, about, [_block(plan, step, heading(step), step.apply) for step in part.steps])
+    return _file(plan, part, about, [_applying(plan, step) for step in part.steps])
 
 
 def _revert(plan: Plan, part: Part) -> str:
@@ -67,9 +72,8 @@ def _revert(plan: Plan, part: Part) -> str:
     steps = [step for step in reversed(part.steps) if step.revert]
     if not steps:
         return _header([*about[:2], MADE_BY, _NOTHING]) + "\n"
-    protect = ["\n".join([comment("Stops here where undoing would lose or merge data."), *guards(plan)])]
-    blocks = [_block(plan, step, undo_heading(step), step.revert) for step in steps]
-    return _file(plan, about, [*(protect if plan.guards else []), *blocks])
+    protect = ["\n".join([comment(GUARD_WHY), *found])] if (found := guards(plan)) else []
+    return _file(plan, part, about, [*protect, *(_reverting(plan, step) for step in steps)])
 
 
 def _how(plan: Plan) -> str:
@@ -83,12 +87,13 @@ def _header(lines: Iterable[str]) -> str:
     return comment("\n".join(lines))
 
 
-def _file(plan: Plan, about: Sequence[str], blocks: Sequence[str]) -> str:
+def _file(plan: Plan, part: Part, about: Sequence[str], blocks: Sequence[str]) -> str:
     whole = not stepwise(plan)
     pieces = [
         _header([about[0], MADE_BY, *about[1:]]),
         *(["BEGIN;"] if whole else []),
         f"{comment(ROW_SECURITY_WHY)}\n{ROW_SECURITY_OFF}",
+        *([f"{comment(CONSTRAINTS_WHY)}\n{CONSTRAINTS_NOW}"] if whole and part.writes else []),
         *blocks,
         ROW_SECURITY_RESET,
         *(["COMMIT;"] if whole else []),
@@ -96,9 +101,16 @@ def _file(plan: Plan, about: Sequence[str], blocks: Sequence[str]) -> str:
     return "\n\n".join(pieces) + "\n"
 
 
-def _block(plan: Plan, step: Change | Backfill, note: str, texts: Sequence[str]) -> str:
-    """A step's comments and statements; a transaction of its own where the file is none."""
-    lines = list(statements(texts))
-    if stepwise(plan) and step.transactional and len(lines) > 1:
-        lines = ["BEGIN;", *lines, "COMMIT;"]
+def _applying(plan: Plan, step: Change | Backfill) -> str:
+    return _block(plan, step, heading(step), forward(step), inside=step.transactional)
+
+
+def _reverting(plan: Plan, step: Change | Backfill) -> str:
+    return _block(plan, step, undo_heading(step), statements(step.revert), inside=True)
+
+
+def _block(plan: Plan, step: Change | Backfill, note: str, lines: tuple[str, ...], *, inside: bool) -> str:
+    """A step's comments and statements: in a transaction of its own where the file is none, if it has several."""
+    if stepwise(plan) and inside and len(lines) > 1:
+        lines = ("BEGIN;", *([CONSTRAINTS_NOW] if writes(step) else []), *lines, "COMMIT;")
     return "\n".join([comment(note), *lines])

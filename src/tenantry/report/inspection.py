@@ -17,6 +17,7 @@ from tenantry.evidence import keys, tenants, words
 from tenantry.evidence import tables as evidence
 from tenantry.names import QName, display
 from tenantry.report import text
+from tenantry.report.needs import needs
 
 VERSION = 1
 _ACTIONS: dict[Action, str] = {
@@ -30,7 +31,7 @@ class PrimaryKey:
 
     name: str
     columns: tuple[str, ...]
-    kind: Literal["generated", "uuid", "referencing", "natural", "none"]
+    kind: keys.KeyKind
     described: str
 
 
@@ -99,8 +100,9 @@ class TableInspection:
     uniques: tuple[UniqueKey, ...]
     references: tuple[Reference, ...]
     referenced_by: tuple[Reference, ...]
-    follows: tuple[str, ...]
+    partition_of: str | None
     partitions: tuple[str, ...]
+    parents: tuple[str, ...]
     children: tuple[str, ...]
     views: tuple[str, ...]
     functions: tuple[str, ...]
@@ -133,13 +135,14 @@ def inspect(catalog: Catalog, schemas: tuple[str, ...] | None = None) -> Inspect
             f"schema {', '.join(missing)}: not in database {catalog.server.database}; correct the name"
         )
     chosen = schemas or known
-    look = _Look(catalog)
+    found = tenants.find(evidence.ordinary(catalog, chosen))
+    look = _Look(catalog, found)
     return Inspection(
         database=catalog.server.database,
         server_version=catalog.server.version,
         user=catalog.server.user,
         schemas=tuple(sorted(chosen)),
-        tenants=tuple(_tenants(evidence.ordinary(catalog, chosen))),
+        tenants=tuple(_tenants(found)),
         tables=tuple(
             look.table(t) for t in catalog.tables if t.schema in chosen and not evidence.left_alone(t)
         ),
@@ -147,8 +150,7 @@ def inspect(catalog: Catalog, schemas: tuple[str, ...] | None = None) -> Inspect
     )
 
 
-def _tenants(tables: tuple[Table, ...]) -> Iterator[str]:
-    found = tenants.find(tables)
+def _tenants(found: tenants.Tenants) -> Iterator[str]:
     if found.chosen is not None:
         yield found.chosen.describe()
     yield from (f"{c.describe()}: it may list the tenants" for c in found.asked)
@@ -172,8 +174,9 @@ def _not_looked_at(catalog: Catalog, schemas: tuple[str, ...]) -> Iterator[str]:
 class _Look:
     """The look-ups that several tables share, made once."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, found: tenants.Tenants) -> None:
         self.catalog = catalog
+        self._chosen = found.chosen
 
     @cached_property
     def _views(self) -> dict[QName, list[str]]:
@@ -185,32 +188,48 @@ class _Look:
         return found
 
     @cached_property
-    def _keyed_views(self) -> dict[tuple[QName, str], list[str]]:
-        found: dict[tuple[QName, str], list[str]] = {}
+    def _held(self) -> dict[QName, list[tuple[str, str]]]:
+        """Keys that a view depends on, with the view, by table."""
+        found: dict[QName, list[tuple[str, str]]] = {}
         for view in self.catalog.views:
-            for key in dict.fromkeys(view.keys):
-                found.setdefault(key, []).append(display(view.qname))
+            for name, key in dict.fromkeys(view.keys):
+                found.setdefault(name, []).append((key, display(view.qname)))
         return found
 
     @cached_property
-    def _functions(self) -> list[tuple[str, frozenset[str], bool]]:
-        """Each user function with the words of its source, and whether it says ON CONFLICT."""
+    def _functions(self) -> list[tuple[str, str, frozenset[str]]]:
+        """Each user function: its name, its source in lower case, and the words in that."""
         out = []
         for function in self.catalog.functions:
             if not function.extension:
                 source = function.source.lower()
                 label = f"{display(function.qname)}({function.arguments})"
-                conflict = "conflict" in (found := words.identifiers(source)) and "on" in found
-                out.append((label, found, conflict))
+                out.append((label, source, words.identifiers(source)))
         return out
+
+    def _mentions(self, t: Table) -> list[tuple[str, bool]]:
+        """Functions whose source has the table's name as a word, and whether they say ON CONFLICT."""
+        name = t.name.lower()
+        word = name in words.identifiers(name)
+        return [
+            (label, "conflict" in found)
+            for label, source, found in self._functions
+            if (name in found if word else name in source)
+        ]
+
+    def _needs(self, t: Table, mentions: list[tuple[str, bool]]) -> Iterator[str]:
+        if self._chosen is not None and t.qname == self._chosen.qname:
+            yield "lists the tenants"
+            return
+        yield from needs(self.catalog, t, self._chosen, self._held.get(t.qname, ()))
+        if conflicts := [label for label, conflict in mentions if conflict]:
+            yield f"look at ON CONFLICT in {words.join(conflicts, 3)}"
 
     def table(self, t: Table) -> TableInspection:
         """Everything about one table."""
         catalog, size = self.catalog, evidence.size(self.catalog, t)
         below = catalog.children(t.qname)
-        mentions = [
-            (label, conflict) for label, found, conflict in self._functions if t.name.lower() in found
-        ]
+        mentions = self._mentions(t)
         columns = [c for c in t.columns if words.tenant_like(c.name)]
         return TableInspection(
             schema=t.schema,
@@ -222,10 +241,9 @@ class _Look:
             primary_key=_primary_key(t),
             uniques=tuple(_unique(u) for u in keys.uniques(t)),
             references=tuple(_reference(fk, fk.references) for fk in t.foreign_keys if fk.references),
-            referenced_by=tuple(
-                _reference(fk, other.qname) for other, fk in catalog.referencing(t.qname) if not fk.inherited
-            ),
-            follows=tuple(display(p) for p in (*([t.partition_of] if t.partition_of else []), *t.parents)),
+            referenced_by=tuple(_reference(fk, other.qname) for other, fk in evidence.incoming(catalog, t)),
+            partition_of=display(t.partition_of) if t.partition_of else None,
+            parents=tuple(display(p) for p in t.parents),
             partitions=tuple(display(c.qname) for c in below if c.partition_of == t.qname),
             children=tuple(display(c.qname) for c in below if t.qname in c.parents),
             views=tuple(self._views.get(t.qname, ())),
@@ -234,59 +252,17 @@ class _Look:
             rules=t.rules,
             tenant_columns=tuple(f"{c.name} {c.type}{' NOT NULL' if c.not_null else ''}" for c in columns),
             isolation=Isolation(t.row_security, t.forced, tuple(_policy(p) for p in t.policies)),
-            needs=tuple(self._needs(t, [label for label, conflict in mentions if conflict])),
+            needs=tuple(self._needs(t, mentions)),
         )
 
-    def _needs(self, t: Table, conflicts: list[str]) -> Iterator[str]:
-        """What it takes to make a tenant table of it, in the order in which it is done."""
-        if evidence.follows(t):
-            yield f"follows {display(evidence.root(self.catalog, t.qname))}"
-            return
-        like = [c for c in t.columns if words.tenant_like(c.name)]
-        own = [c for c in like if words.names_tenant_column(c.name)]
-        if not like:
-            yield "add tenant_id"
-        elif own and own[0].not_null:
-            yield f"{own[0].name} is there, on every row"
-        else:
-            yield f"decide whether {' or '.join(c.name for c in own or like)} is its tenant column"
-        if not (own and own[0].not_null):
-            fires = dict.fromkeys(
-                trigger.name for _, trigger in evidence.firing(self.catalog, t, "tenant_id")
-            )
-            if fires:
-                yield f"trigger {words.join(fires)} fires on the backfill: decide"
-        yield from self._key_needs(t, {c.name for c in own})
-        yield from _policy_needs(t)
-        if conflicts:
-            yield f"look at ON CONFLICT in {words.join(conflicts, 3)}"
 
-    def _key_needs(self, t: Table, own: set[str]) -> Iterator[str]:
-        primary = t.primary_key
-        if primary is None:
-            yield "it has no primary key"
-        elif keys.key_kind(t) == "natural" and own.isdisjoint(primary.columns):
-            yield f"decide whether primary key ({', '.join(primary.columns)}) is per tenant"
-        open_ = [u for u in keys.uniques(t) if own.isdisjoint(u.columns)]
-        if replaced := [u.name for u in open_ if not u.credential]:
-            yield f"replace {words.join(replaced)}"
-        if asked := [u.name for u in open_ if u.credential]:
-            yield f"decide whether {words.join(asked)} stays unique across tenants"
-        composite = [fk for fk in t.foreign_keys if not fk.inherited and own.isdisjoint(fk.columns)]
-        if composite:
-            yield text.count(len(composite), "composite foreign key")
-        if unchecked := [fk.name for fk in t.foreign_keys if not fk.validated]:
-            yield f"{words.join(unchecked)} was never validated"
-        for name in dict.fromkeys(c.name for c in t.constraints if c.kind in ("primary", "unique")):
-            if views := self._keyed_views.get((t.qname, name)):
-                yield f"view {words.join(views)} depends on {name}, which holds it"
-
-
-def _policy_needs(t: Table) -> Iterator[str]:
-    if t.policies:
-        yield f"keep or drop policy {words.join(p.name for p in t.policies)}"
-    elif t.row_security:
-        yield "row level security is on without a policy: nobody but the owner sees a row"
+_KINDS: dict[keys.KeyKind, str] = {
+    "generated": "generated by the database",
+    "uuid": "a uuid",
+    "referencing": "made of references",
+    "natural": "natural (given by the application)",
+    "none": "none",
+}
 
 
 def _primary_key(t: Table) -> PrimaryKey | None:
@@ -333,7 +309,7 @@ def _trigger(t: Table, trigger: Trigger) -> TriggerUse:
         events=trigger.events,
         function=display(trigger.function),
         enabled=enabled,
-        backfill=enabled and "update" in trigger.events and not trigger.update_columns,
+        backfill=evidence.fires(trigger, "tenant_id"),
     )
 
 
@@ -360,8 +336,9 @@ def _lines(i: Inspection) -> Iterator[str]:
     )
     yield from text.labelled("tenants", i.tenants, indent=0)
     for table in i.tables:
-        yield ""
-        yield from _block(table)
+        if table.partition_of is None:  # a partition is told with its root
+            yield ""
+            yield from _block(table)
     yield ""
     yield "Not looked at:"
     for line in i.not_looked_at:
@@ -373,11 +350,14 @@ def _block(t: TableInspection) -> Iterator[str]:
     kind = "" if t.kind == "table" else f", {t.kind}"
     yield from text.paragraph(f"{display(QName(t.schema, t.name))}  {size}{kind}")
     key = t.primary_key
-    yield from text.labelled("primary key", [f"{key.described}, {key.kind}" if key else "none"])
+    yield from text.labelled("primary key", [f"{key.described}, {_KINDS[key.kind]}" if key else "none"])
     yield from text.labelled("unique", (f"{u.name}: {u.described}" for u in t.uniques))
-    yield from text.labelled("references", (_shown(r, "→") for r in t.references))
-    yield from text.labelled("referenced by", (_shown(r, "→") for r in t.referenced_by))
-    yield from text.labelled("follows", t.follows)
+    references = (_shown(r, f"{r.name}:", f"{r.table} {_list(r.referenced)}") for r in t.references)
+    yield from text.labelled("references", references)
+    yield from text.labelled(
+        "referenced by", (_shown(r, r.table, _list(r.referenced)) for r in t.referenced_by)
+    )
+    yield from text.labelled("inherits from", t.parents)
     yield from text.labelled("partitions", [words.join(t.partitions)] if t.partitions else [])
     yield from text.labelled("children", [words.join(t.children)] if t.children else [])
     yield from text.labelled("views", [words.join(t.views)] if t.views else [])
@@ -391,8 +371,12 @@ def _block(t: TableInspection) -> Iterator[str]:
     yield from text.labelled("needs", ["; ".join(t.needs)] if t.needs else [])
 
 
-def _shown(r: Reference, arrow: str) -> str:
-    out = f"{r.name}: ({', '.join(r.columns)}) {arrow} {r.table} ({', '.join(r.referenced)})"
+def _list(columns: tuple[str, ...]) -> str:
+    return f"({', '.join(columns)})"
+
+
+def _shown(r: Reference, source: str, target: str) -> str:
+    out = f"{source} {_list(r.columns)} → {target}"
     out += "" if r.on_delete == "NO ACTION" else f", on delete {r.on_delete}"
     out += "" if r.on_update == "NO ACTION" else f", on update {r.on_update}"
     return out + (", deferrable" if r.deferrable else "") + ("" if r.validated else ", NOT VALID")

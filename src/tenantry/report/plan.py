@@ -72,5 +72,10 @@ def _step(step: Change | Backfill, sql: bool) -> Iterator[str]:
 
 def to_json(plan: Plan) -> str:
     """The plan's own JSON, and what a pipeline asks first: is anything pending?"""
-    document = {"version": 1, "pending": len(plan.steps), "digest": plan.digest, "plan": json.loads(plan.to_json())}
+    document = {
+        "version": 1,
+        "pending": len(plan.steps),
+        "digest": plan.digest,
+        "plan": json.loads(plan.to_json()),
+    }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

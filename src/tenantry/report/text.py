@@ -31,7 +31,7 @@ def paragraph(text: str, indent: int = 0) -> list[str]:
 
 def count(n: int, noun: str) -> str:
     """``1 table``, ``2 tables``, ``1,300 tables``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _shown(text: str) -> str:

@@ -1,7 +1,8 @@
--- Columns of tables, dropped ones left out; Tenantry's own tables are among them, since foreign keys may name them.
--- Yields: relation (oid), number, name, type, base (the type below a domain, else NULL), not_null (false for a NOT NULL that is
--- not validated: rows may break it), default (or the expression that generates the column), generated,
+-- Columns of tables, dropped ones left out; also those of Tenantry's own tables, since foreign keys may name them.
+-- Yields: relation (oid), number, name, type, base (the type below a domain, else NULL), not_null (false for a NOT
+-- NULL that is not validated: rows may break it), default (or the expression that generates the column), generated,
 -- identity, collation (quoted; NULL when it is the type's own), deterministic, inherited; by position.
+-- A default reads no column. Deparsed without its table, it spares the server loading that table's description.
 WITH RECURSIVE domains AS (
     SELECT t.oid, t.typbasetype AS type, t.typtypmod AS modifier
     FROM pg_catalog.pg_type AS t
@@ -26,10 +27,12 @@ SELECT
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
     bases.base,
     a.attnotnull AND unproven.attnum IS NULL AS not_null,
-    pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default,
+    pg_catalog.pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE a.attrelid END) AS default,
     a.attgenerated AS generated,
     a.attidentity AS identity,
-    CASE WHEN a.attcollation <> t.typcollation THEN pg_catalog.format('%I.%I', s.nspname, l.collname) END AS collation,
+    CASE
+        WHEN a.attcollation <> t.typcollation THEN pg_catalog.format('%I.%I', s.nspname, l.collname)
+    END AS collation,
     coalesce(l.collisdeterministic, true) AS deterministic,
     a.attinhcount > 0 AS inherited
 FROM pg_catalog.pg_class AS c

@@ -1,9 +1,9 @@
--- Constraints of tables. A validated NOT NULL is a property of its column and not listed, on any version; nor are
--- the clones that make a foreign key point at the partitions of the table it references.
+-- Constraints of tables. A validated NOT NULL is a property of its column and not listed, on any version; nor are the
+-- clones that make a foreign key point at the partitions of the table it references.
 -- Yields: relation (oid), name, kind, columns (numbers), definition, deferrable, deferred, validated, enforced,
--- inherited, period, comment, index (of a foreign key: the one referenced); and for foreign keys, else NULL:
--- references (oid), schema and table of that, referenced (numbers), on_update, on_delete, match,
--- delete_columns (numbers); by name.
+-- inherited, period, comment, index (of a foreign key: the one referenced); and, with a meaning for foreign keys only,
+-- references (oid), schema and table of that, referenced (numbers), on_update, on_delete, match, delete_columns
+-- (numbers); by name.
 -- Before PostgreSQL 18 pg_constraint has neither conenforced nor conperiod: the names in the LATERAL
 -- subquery then mean the columns of "before".
 SELECT

@@ -1,7 +1,7 @@
 -- Functions, procedures and aggregates, those of extensions left out.
 -- Yields: schema, name, arguments (as ALTER FUNCTION wants them), language, kind, security_definer, source (the
--- body, also an SQL-standard one; empty for an aggregate), config, keys as {{schema,table,constraint},…} that
--- an SQL-standard body depends on; by schema, name and arguments.
+-- body, also an SQL-standard one; empty for an aggregate), config, keys as {{schema,table,constraint},...} that an
+-- SQL-standard body depends on; by schema, name and arguments.
 WITH keys AS (
     SELECT
         d.objid,
@@ -21,7 +21,10 @@ SELECT
     l.lanname AS language,
     f.prokind AS kind,
     f.prosecdef AS security_definer,
-    CASE WHEN f.prokind = 'a' THEN '' ELSE coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) END AS source,
+    CASE f.prokind
+        WHEN 'a' THEN ''
+        ELSE coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc)
+    END AS source,
     coalesce(f.proconfig, '{}') AS config,
     coalesce(keys.keys, '{}') AS keys
 FROM pg_catalog.pg_proc AS f

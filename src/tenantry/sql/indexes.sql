@@ -1,8 +1,8 @@
 -- Indexes of tables, with those that stand behind constraints; keys.sql has what is special about their keys.
 -- Yields: relation (oid), oid, name, method, columns (numbers, key columns first; 0 for an expression), key_count,
 -- flags of the key columns (1 descending, 2 nulls first), unique, primary, exclusion, valid, nulls_not_distinct,
--- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options,
--- definition; by name.
+-- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options, definition;
+-- by name.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,

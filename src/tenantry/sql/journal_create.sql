@@ -1,7 +1,14 @@
 -- The journal, layout 1: what was done, when, by which plan. Empty lines part the statements, all of which run
 -- in one transaction.
 
-CREATE SCHEMA IF NOT EXISTS tenantry;
+-- Not CREATE SCHEMA IF NOT EXISTS: that asks for CREATE on the database even if the schema is there.
+DO $$
+BEGIN
+    IF pg_catalog.to_regnamespace('tenantry') IS NULL THEN
+        CREATE SCHEMA tenantry;
+    END IF;
+END
+$$;
 
 REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
 

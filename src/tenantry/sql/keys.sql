@@ -1,6 +1,6 @@
 -- What is special about the key columns of indexes; a plain column in the default order of its type has no row.
--- Yields: index (oid), position (from 1), expression, collation and opclass (quoted; NULL when they are what the
--- column or type gives anyway), operator of an exclusion constraint.
+-- Yields: index (oid), position (from 1), expression, collation (quoted; NULL when it is the column's or, for an
+-- expression, the database's), opclass (quoted; NULL when it is the type's), operator of an exclusion constraint.
 -- An operator class is the type's default unless another default class takes that very type: text_ops is the
 -- default for varchar but not for citext. A class with parameters is always spelled out.
 WITH RECURSIVE domains AS (
@@ -23,8 +23,10 @@ WITH RECURSIVE domains AS (
         x.indexrelid AS index,
         k.attnum AS position,
         a.attname IS NULL AS computed,
-        CASE WHEN x.indcollation[k.attnum - 1] NOT IN (0, coalesce(a.attcollation, 100)) THEN x.indcollation[k.attnum - 1] END
-            AS collation_oid,
+        CASE
+            WHEN x.indcollation[k.attnum - 1] NOT IN (0, coalesce(a.attcollation, 100))
+            THEN x.indcollation[k.attnum - 1]
+        END AS collation_oid,
         q.oid AS class_oid,
         k.attoptions AS parameters,
         NOT q.opcdefault OR k.attoptions IS NOT NULL OR coalesce(d.class <> q.oid, false) AS classed,
@@ -34,8 +36,10 @@ WITH RECURSIVE domains AS (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute AS k ON k.attrelid = x.indexrelid AND k.attnum <= x.indnkeyatts
     JOIN pg_catalog.pg_opclass AS q ON q.oid = x.indclass[k.attnum - 1]
-    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = nullif(x.indkey[k.attnum - 1], 0)
-    LEFT JOIN defaults AS d ON d.method = q.opcmethod AND d.type = coalesce(a.atttypid, nullif(k.atttypid, q.opckeytype))
+    LEFT JOIN pg_catalog.pg_attribute AS a
+        ON a.attrelid = x.indrelid AND a.attnum = nullif(x.indkey[k.attnum - 1], 0)
+    LEFT JOIN defaults AS d
+        ON d.method = q.opcmethod AND d.type = coalesce(a.atttypid, nullif(k.atttypid, q.opckeytype))
     LEFT JOIN pg_catalog.pg_constraint AS e ON e.conindid = x.indexrelid AND e.conexclop IS NOT NULL
     WHERE c.relkind IN ('r', 'p')
       AND n.nspname !~ '^(pg_.*|information_schema|tenantry)$'

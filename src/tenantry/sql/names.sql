@@ -1,5 +1,5 @@
--- Names that a new table cannot have although no table, index, view or sequence has them: those of types (composite,
--- enum, domain, range, base; a table makes a type of its name) and of indexes on materialized views.
+-- Names that a new table cannot have although no table, index of a table, view or sequence has them: those of types
+-- (a table makes a type of its own name) and of indexes on materialized views.
 -- Yields: schema, name; by schema and name.
 SELECT n.nspname AS schema, taken.name
 FROM (

@@ -1,6 +1,6 @@
--- Types that an exclusion constraint can compare with "=" without naming an operator class: the default class
--- of the access method for that type, found directly or through a binary-coercible cast as the server does,
--- holds an operator of that name.
+-- Types that an exclusion constraint can compare with "=" without naming an operator class: the default class of
+-- the access method for that type holds an operator of that name. A type without a class of its own gets there by a
+-- binary-coercible cast (varchar uses that of text) unless it has a "=" of its own, which is not in the class (citext).
 -- Yields: method, type; by method and type.
 WITH classes AS (
     SELECT a.amname, c.opcintype
@@ -24,6 +24,10 @@ WITH classes AS (
     FROM classes
     JOIN pg_catalog.pg_cast AS k
       ON k.casttarget = classes.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_operator AS o
+        WHERE o.oprname = '=' AND o.oprleft = k.castsource AND o.oprright = k.castsource
+    )
 )
 SELECT amname AS method, pg_catalog.format_type(type, NULL) AS type
 FROM types

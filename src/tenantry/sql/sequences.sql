@@ -1,12 +1,15 @@
 -- Sequences, and the column that owns each: serial (deptype a) or identity (deptype i).
--- Yields: oid, schema, name, owner, table as {schema,name} or NULL, column, identity; by schema and name.
+-- Yields: oid, schema, name, owner, relation (oid), table_schema, table, column (number), identity; by schema and name.
+-- A sequence that no column owns has NULLs there.
 SELECT
     c.oid,
     n.nspname AS schema,
     c.relname AS name,
     pg_catalog.pg_get_userbyid(c.relowner) AS owner,
-    CASE WHEN t.oid IS NOT NULL THEN ARRAY[tn.nspname, t.relname] END AS table,
-    a.attname AS column,
+    t.oid AS relation,
+    tn.nspname AS table_schema,
+    t.relname AS table,
+    d.refobjsubid AS column,
     coalesce(d.deptype = 'i', false) AS identity
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -16,7 +19,6 @@ LEFT JOIN pg_catalog.pg_depend AS d
     AND d.deptype IN ('a', 'i')
 LEFT JOIN pg_catalog.pg_class AS t ON t.oid = d.refobjid
 LEFT JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace
-LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE c.relkind = 'S'
   AND n.nspname !~ '^(pg_.*|information_schema|tenantry)$'
 ORDER BY n.nspname, c.relname;

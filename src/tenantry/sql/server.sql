@@ -11,7 +11,9 @@ SELECT
     ARRAY(
         SELECT pg_catalog.format(
             '%s (%s, %s)', t.evtname, t.evtevent,
-            CASE t.evtenabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' ELSE 'always' END
+            CASE t.evtenabled
+                WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' ELSE 'always'
+            END
         )
         FROM pg_catalog.pg_event_trigger AS t
         ORDER BY t.evtname

@@ -1,8 +1,8 @@
 -- Tables, partitioned tables, partitions and foreign tables.
--- Yields: oid, schema, name, kind, owner, rules as "name (EVENT)", row_security, forced, partition (parents then
--- holds the one table it is a part of), parents, partition_key, dropped_columns, extension, unlogged,
--- rows and bytes (with indexes and TOAST), both as of the last VACUUM or ANALYZE: asking the files of
--- thousands of tables for their size is slow. By schema and name.
+-- Yields: oid, schema, name, kind, owner, rules as "name (EVENT)", row_security, forced, partition (parents then holds
+-- the one table it is a part of), parents as {{schema,name},...}, partition_key, columns_ever (dropped ones too),
+-- extension, unlogged, rows and bytes (with indexes and TOAST); by schema and name.
+-- Both sizes are as of the last VACUUM or ANALYZE: asking the files of thousands of tables is slow.
 WITH inheritance AS (
     SELECT i.inhrelid, pg_catalog.array_agg(ARRAY[n.nspname, p.relname] ORDER BY i.inhseqno) AS parents
     FROM pg_catalog.pg_inherits AS i
@@ -16,18 +16,15 @@ WITH inheritance AS (
         pg_catalog.array_agg(
             pg_catalog.format(
                 '%s (%s)', r.rulename,
-                CASE r.ev_type WHEN '1' THEN 'SELECT' WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END
+                CASE r.ev_type
+                    WHEN '1' THEN 'SELECT' WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE'
+                END
             )
             ORDER BY r.rulename
         ) AS rules
     FROM pg_catalog.pg_rewrite AS r
     WHERE r.rulename <> '_RETURN'
     GROUP BY r.ev_class
-), dropped AS (
-    SELECT a.attrelid, pg_catalog.count(*)::pg_catalog.int4 AS columns
-    FROM pg_catalog.pg_attribute AS a
-    WHERE a.attisdropped
-    GROUP BY a.attrelid
 ), index_pages AS (
     SELECT x.indrelid, pg_catalog.sum(i.relpages) AS pages
     FROM pg_catalog.pg_index AS x
@@ -51,7 +48,7 @@ SELECT
         LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum AND k.attnum <> 0
         ORDER BY k.position
     ) AS partition_key,
-    coalesce(dropped.columns, 0) AS dropped_columns,
+    c.relnatts AS columns_ever,
     e.extname AS extension,
     c.relpersistence = 'u' AS unlogged,
     greatest(c.reltuples, 0)::pg_catalog.int8 AS rows,
@@ -67,7 +64,6 @@ LEFT JOIN pg_catalog.pg_depend AS d
 LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
 LEFT JOIN inheritance ON inheritance.inhrelid = c.oid
 LEFT JOIN rules ON rules.ev_class = c.oid
-LEFT JOIN dropped ON dropped.attrelid = c.oid
 LEFT JOIN index_pages ON index_pages.indrelid = c.oid
 LEFT JOIN index_pages AS toast_pages ON toast_pages.indrelid = c.reltoastrelid
 WHERE c.relkind IN ('r', 'p', 'f')

@@ -9,8 +9,9 @@ SELECT
     g.tgtype & 1 <> 0 AS row,
     ARRAY(
         SELECT e.name
-        FROM (VALUES (4, 'insert'), (16, 'update'), (8, 'delete'), (32, 'truncate')) AS e (bit, name)
+        FROM (VALUES (1, 4, 'insert'), (2, 16, 'update'), (3, 8, 'delete'), (4, 32, 'truncate')) AS e (position, bit, name)
         WHERE g.tgtype & e.bit <> 0
+        ORDER BY e.position
     ) AS events,
     ARRAY[n.nspname, f.proname] AS function,
     g.tgenabled AS enabled,

@@ -1,6 +1,6 @@
 -- Views and materialized views.
--- Yields: schema, name, materialized, owner, security_invoker, reads as {{schema,name},…} and keys as
--- {{schema,table,constraint},…}: what the view's rules depend on, directly; oid, extension. By schema and name.
+-- Yields: oid, schema, name, materialized, owner, security_invoker, reads as {{schema,name},...} and keys as
+-- {{schema,table,constraint},...}: what the view's rules depend on, directly; extension. By schema and name.
 WITH depends AS (
     SELECT DISTINCT r.ev_class, d.refclassid, d.refobjid
     FROM pg_catalog.pg_rewrite AS r
@@ -18,7 +18,9 @@ WITH depends AS (
 ), keys AS (
     SELECT
         d.ev_class,
-        pg_catalog.array_agg(ARRAY[n.nspname, c.relname, k.conname] ORDER BY n.nspname, c.relname, k.conname) AS keys
+        pg_catalog.array_agg(
+            ARRAY[n.nspname, c.relname, k.conname] ORDER BY n.nspname, c.relname, k.conname
+        ) AS keys
     FROM depends AS d
     JOIN pg_catalog.pg_constraint AS k ON k.oid = d.refobjid
     JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid

@@ -1,0 +1,130 @@
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('first', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.children.tenant_id
+ALTER TABLE "public"."children" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."children" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- columns.parents.tenant_id
+ALTER TABLE "public"."parents" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."parents" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- enforce.children.tenant_id.check
+ALTER TABLE "public"."children" ADD CONSTRAINT "children_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.children.tenant_id.validate
+ALTER TABLE "public"."children" VALIDATE CONSTRAINT "children_tenant_id_present";
+
+-- enforce.children.tenant_id.not_null
+ALTER TABLE "public"."children" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."children" DROP CONSTRAINT "children_tenant_id_present";
+
+-- enforce.parents.tenant_id.check
+ALTER TABLE "public"."parents" ADD CONSTRAINT "parents_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.parents.tenant_id.validate
+ALTER TABLE "public"."parents" VALIDATE CONSTRAINT "parents_tenant_id_present";
+
+-- enforce.parents.tenant_id.not_null
+ALTER TABLE "public"."parents" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."parents" DROP CONSTRAINT "parents_tenant_id_present";
+
+-- enforce.parents.parents_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "parents_tenant_id_unique" ON "public"."parents" USING btree ("tenant_id", "id");
+
+-- enforce.parents.parents_tenant_id_unique
+ALTER TABLE "public"."parents" ADD CONSTRAINT "parents_tenant_id_unique" UNIQUE USING INDEX "parents_tenant_id_unique";
+
+-- enforce.children.children_tenant_id_fk
+ALTER TABLE "public"."children" ADD CONSTRAINT "children_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.children.children_tenant_id_fk.validate
+ALTER TABLE "public"."children" VALIDATE CONSTRAINT "children_tenant_id_fk";
+
+-- enforce.parents.parents_tenant_id_fk
+ALTER TABLE "public"."parents" ADD CONSTRAINT "parents_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.parents.parents_tenant_id_fk.validate
+ALTER TABLE "public"."parents" VALIDATE CONSTRAINT "parents_tenant_id_fk";
+
+-- enforce.children.children_tenant_first_parent_fk
+ALTER TABLE "public"."children" ADD CONSTRAINT "children_tenant_first_parent_fk" FOREIGN KEY ("tenant_id", "first_parent") REFERENCES "public"."parents" ("tenant_id", "id") DEFERRABLE INITIALLY DEFERRED NOT VALID;
+
+-- enforce.children.children_tenant_first_parent_fk.validate
+ALTER TABLE "public"."children" VALIDATE CONSTRAINT "children_tenant_first_parent_fk";
+
+-- enforce.children.children_tenant_second_parent_fk
+ALTER TABLE "public"."children" ADD CONSTRAINT "children_tenant_second_parent_fk" FOREIGN KEY ("tenant_id", "second_parent") REFERENCES "public"."parents" ("tenant_id", "id") ON DELETE CASCADE DEFERRABLE NOT VALID;
+
+-- enforce.children.children_tenant_second_parent_fk.validate
+ALTER TABLE "public"."children" VALIDATE CONSTRAINT "children_tenant_second_parent_fk";
+
+-- enforce.children.children_first_parent_fkey.drop
+ALTER TABLE "public"."children" DROP CONSTRAINT "children_first_parent_fkey";
+
+-- enforce.children.children_second_parent_fkey.drop
+ALTER TABLE "public"."children" DROP CONSTRAINT "children_second_parent_fkey";
+
+-- enforce.children.children_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "children_tenant_id_idx" ON "public"."children" USING btree ("tenant_id");
+
+-- enforce.parents.parents_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "parents_tenant_id_idx" ON "public"."parents" USING btree ("tenant_id");
+
+-- enforce.children.isolate
+ANALYZE "public"."children" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."children" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."children" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."children" FORCE ROW LEVEL SECURITY;
+
+-- enforce.parents.isolate
+ANALYZE "public"."parents" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."parents" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."parents" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."parents" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.children.tenant_id.default
+ALTER TABLE "public"."children" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.parents.tenant_id.default
+ALTER TABLE "public"."parents" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.children.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."children" TO "app_user";
+
+-- harden.parents.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."parents" TO "app_user";

@@ -1,0 +1,238 @@
+-- note: code to edit: ON CONFLICT (plate) on vans becomes ON CONFLICT (tenant_id, plate)
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('first', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.assets.tenant_id
+ALTER TABLE "public"."assets" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."assets" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- columns.owners.tenant_id
+ALTER TABLE "public"."owners" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."owners" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- columns.trips.tenant_id
+ALTER TABLE "public"."trips" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."trips" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- enforce.assets.tenant_id.check
+ALTER TABLE "public"."assets" ADD CONSTRAINT "assets_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.assets.tenant_id.validate
+ALTER TABLE "public"."assets" VALIDATE CONSTRAINT "assets_tenant_id_present";
+
+-- enforce.assets.tenant_id.not_null
+ALTER TABLE "public"."assets" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."assets" DROP CONSTRAINT "assets_tenant_id_present";
+
+-- enforce.owners.tenant_id.check
+ALTER TABLE "public"."owners" ADD CONSTRAINT "owners_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.owners.tenant_id.validate
+ALTER TABLE "public"."owners" VALIDATE CONSTRAINT "owners_tenant_id_present";
+
+-- enforce.owners.tenant_id.not_null
+ALTER TABLE "public"."owners" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."owners" DROP CONSTRAINT "owners_tenant_id_present";
+
+-- enforce.trips.tenant_id.check
+ALTER TABLE "public"."trips" ADD CONSTRAINT "trips_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.trips.tenant_id.validate
+ALTER TABLE "public"."trips" VALIDATE CONSTRAINT "trips_tenant_id_present";
+
+-- enforce.trips.tenant_id.not_null
+ALTER TABLE "public"."trips" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."trips" DROP CONSTRAINT "trips_tenant_id_present";
+
+-- enforce.vans.vans_tenant_plate_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "vans_tenant_plate_unique" ON "public"."vans" USING btree ("tenant_id", "plate");
+
+-- enforce.vans.vans_tenant_plate_unique
+ALTER TABLE "public"."vans" ADD CONSTRAINT "vans_tenant_plate_unique" UNIQUE USING INDEX "vans_tenant_plate_unique";
+
+-- enforce.owners.owners_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "owners_tenant_id_unique" ON "public"."owners" USING btree ("tenant_id", "id");
+
+-- enforce.owners.owners_tenant_id_unique
+ALTER TABLE "public"."owners" ADD CONSTRAINT "owners_tenant_id_unique" UNIQUE USING INDEX "owners_tenant_id_unique";
+
+-- enforce.cars.cars_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "cars_tenant_id_unique" ON "public"."cars" USING btree ("tenant_id", "id");
+
+-- enforce.cars.cars_tenant_id_unique
+ALTER TABLE "public"."cars" ADD CONSTRAINT "cars_tenant_id_unique" UNIQUE USING INDEX "cars_tenant_id_unique";
+
+-- enforce.assets.assets_tenant_id_fk
+ALTER TABLE "public"."assets" ADD CONSTRAINT "assets_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.assets.assets_tenant_id_fk.validate
+ALTER TABLE "public"."assets" VALIDATE CONSTRAINT "assets_tenant_id_fk";
+
+-- enforce.cars.cars_tenant_id_fk
+ALTER TABLE "public"."cars" ADD CONSTRAINT "cars_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.cars.cars_tenant_id_fk.validate
+ALTER TABLE "public"."cars" VALIDATE CONSTRAINT "cars_tenant_id_fk";
+
+-- enforce.houses.houses_tenant_id_fk
+ALTER TABLE "public"."houses" ADD CONSTRAINT "houses_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.houses.houses_tenant_id_fk.validate
+ALTER TABLE "public"."houses" VALIDATE CONSTRAINT "houses_tenant_id_fk";
+
+-- enforce.vans.vans_tenant_id_fk
+ALTER TABLE "public"."vans" ADD CONSTRAINT "vans_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.vans.vans_tenant_id_fk.validate
+ALTER TABLE "public"."vans" VALIDATE CONSTRAINT "vans_tenant_id_fk";
+
+-- enforce.owners.owners_tenant_id_fk
+ALTER TABLE "public"."owners" ADD CONSTRAINT "owners_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.owners.owners_tenant_id_fk.validate
+ALTER TABLE "public"."owners" VALIDATE CONSTRAINT "owners_tenant_id_fk";
+
+-- enforce.trips.trips_tenant_id_fk
+ALTER TABLE "public"."trips" ADD CONSTRAINT "trips_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.trips.trips_tenant_id_fk.validate
+ALTER TABLE "public"."trips" VALIDATE CONSTRAINT "trips_tenant_id_fk";
+
+-- enforce.cars.cars_tenant_owner_fk
+ALTER TABLE "public"."cars" ADD CONSTRAINT "cars_tenant_owner_fk" FOREIGN KEY ("tenant_id", "owner_id") REFERENCES "public"."owners" ("tenant_id", "id") NOT VALID;
+
+-- enforce.cars.cars_tenant_owner_fk.validate
+ALTER TABLE "public"."cars" VALIDATE CONSTRAINT "cars_tenant_owner_fk";
+
+-- enforce.trips.trips_tenant_car_fk
+ALTER TABLE "public"."trips" ADD CONSTRAINT "trips_tenant_car_fk" FOREIGN KEY ("tenant_id", "car_id") REFERENCES "public"."cars" ("tenant_id", "id") NOT VALID;
+
+-- enforce.trips.trips_tenant_car_fk.validate
+ALTER TABLE "public"."trips" VALIDATE CONSTRAINT "trips_tenant_car_fk";
+
+-- enforce.cars.cars_owner_fkey.drop
+ALTER TABLE "public"."cars" DROP CONSTRAINT "cars_owner_fkey";
+
+-- enforce.trips.trips_car_fkey.drop
+ALTER TABLE "public"."trips" DROP CONSTRAINT "trips_car_fkey";
+
+-- enforce.vans.vans_plate_key.drop
+ALTER TABLE "public"."vans" DROP CONSTRAINT "vans_plate_key";
+
+-- enforce.assets.assets_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "assets_tenant_id_idx" ON "public"."assets" USING btree ("tenant_id");
+
+-- enforce.cars.cars_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "cars_tenant_id_idx" ON "public"."cars" USING btree ("tenant_id");
+
+-- enforce.houses.houses_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "houses_tenant_id_idx" ON "public"."houses" USING btree ("tenant_id");
+
+-- enforce.vans.vans_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "vans_tenant_id_idx" ON "public"."vans" USING btree ("tenant_id");
+
+-- enforce.owners.owners_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "owners_tenant_id_idx" ON "public"."owners" USING btree ("tenant_id");
+
+-- enforce.trips.trips_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "trips_tenant_id_idx" ON "public"."trips" USING btree ("tenant_id");
+
+-- enforce.assets.isolate
+ANALYZE "public"."assets" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."assets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."assets" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."assets" FORCE ROW LEVEL SECURITY;
+
+-- enforce.cars.isolate
+ANALYZE "public"."cars" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."cars" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."cars" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."cars" FORCE ROW LEVEL SECURITY;
+
+-- enforce.houses.isolate
+ANALYZE "public"."houses" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."houses" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."houses" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."houses" FORCE ROW LEVEL SECURITY;
+
+-- enforce.vans.isolate
+ANALYZE "public"."vans" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."vans" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."vans" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."vans" FORCE ROW LEVEL SECURITY;
+
+-- enforce.owners.isolate
+ANALYZE "public"."owners" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."owners" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."owners" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."owners" FORCE ROW LEVEL SECURITY;
+
+-- enforce.trips.isolate
+ANALYZE "public"."trips" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."trips" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."trips" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."trips" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.assets.tenant_id.default
+ALTER TABLE "public"."assets" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.owners.tenant_id.default
+ALTER TABLE "public"."owners" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.trips.tenant_id.default
+ALTER TABLE "public"."trips" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.assets.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."assets" TO "app_user";
+
+-- harden.cars.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."cars" TO "app_user";
+
+-- harden.houses.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."houses" TO "app_user";
+
+-- harden.vans.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."vans" TO "app_user";
+
+-- harden.owners.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."owners" TO "app_user";
+
+-- harden.trips.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."trips" TO "app_user";
+
+-- harden.assets_id_seq.grants
+GRANT USAGE ON SEQUENCE "public"."assets_id_seq" TO "app_user";

@@ -1,0 +1,110 @@
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('first', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.documents.tenant_id
+ALTER TABLE "public"."documents" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."documents" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- enforce.documents.tenant_id.check
+ALTER TABLE "public"."documents" ADD CONSTRAINT "documents_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.documents.tenant_id.validate
+ALTER TABLE "public"."documents" VALIDATE CONSTRAINT "documents_tenant_id_present";
+
+-- enforce.documents.tenant_id.not_null
+ALTER TABLE "public"."documents" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."documents" DROP CONSTRAINT "documents_tenant_id_present";
+
+-- enforce.documents.documents_tenant_id_fk
+ALTER TABLE "public"."documents" ADD CONSTRAINT "documents_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.documents.documents_tenant_id_fk.validate
+ALTER TABLE "public"."documents" VALIDATE CONSTRAINT "documents_tenant_id_fk";
+
+-- enforce.contracts.contracts_tenant_id_fk
+ALTER TABLE "public"."contracts" ADD CONSTRAINT "contracts_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.contracts.contracts_tenant_id_fk.validate
+ALTER TABLE "public"."contracts" VALIDATE CONSTRAINT "contracts_tenant_id_fk";
+
+-- enforce.letters.letters_tenant_id_fk
+ALTER TABLE "public"."letters" ADD CONSTRAINT "letters_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.letters.letters_tenant_id_fk.validate
+ALTER TABLE "public"."letters" VALIDATE CONSTRAINT "letters_tenant_id_fk";
+
+-- enforce.documents.documents_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "documents_tenant_id_idx" ON "public"."documents" USING btree ("tenant_id");
+
+-- enforce.contracts.contracts_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "contracts_tenant_id_idx" ON "public"."contracts" USING btree ("tenant_id");
+
+-- enforce.letters.letters_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "letters_tenant_id_idx" ON "public"."letters" USING btree ("tenant_id");
+
+-- enforce.documents.isolate
+ANALYZE "public"."documents" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."documents" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."documents" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."documents" FORCE ROW LEVEL SECURITY;
+
+-- enforce.contracts.isolate
+ANALYZE "public"."contracts" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."contracts" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."contracts" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."contracts" FORCE ROW LEVEL SECURITY;
+
+-- enforce.letters.isolate
+ANALYZE "public"."letters" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."letters" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."letters" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."letters" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.documents.tenant_id.default
+ALTER TABLE "public"."documents" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.documents.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."documents" TO "app_user";
+
+-- harden.contracts.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."contracts" TO "app_user";
+
+-- harden.letters.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."letters" TO "app_user";
+
+-- harden.documents_id_seq.grants
+GRANT USAGE ON SEQUENCE "public"."documents_id_seq" TO "app_user";

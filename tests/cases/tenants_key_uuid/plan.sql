@@ -1,0 +1,139 @@
+-- note: code to edit: ON CONFLICT (name) on machines becomes ON CONFLICT (tenant_id, name)
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now()
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('00000000-0000-4000-8000-000000000001', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.machines.tenant_id
+ALTER TABLE "public"."machines" ADD COLUMN "tenant_id" uuid DEFAULT '00000000-0000-4000-8000-000000000001'::uuid;
+ALTER TABLE "public"."machines" ALTER COLUMN "tenant_id" SET DEFAULT (coalesce(nullif(current_setting('app.current_tenant_id', true), ''), '00000000-0000-4000-8000-000000000001'))::uuid;
+
+-- columns.visits.tenant_id
+ALTER TABLE "public"."visits" ADD COLUMN "tenant_id" uuid;
+ALTER TABLE "public"."visits" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;
+
+-- backfill.visits.tenants
+INSERT INTO "public"."tenants" (name, slug)
+SELECT v.value, trim(both '-' from lower(regexp_replace(v.value, '[^[:alnum:]]+', '-', 'g')))
+FROM (SELECT DISTINCT "site"::text AS value FROM "public"."visits") v WHERE v.value IS NOT NULL AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."name"::text = v.value);
+
+-- backfill.visits.tenant_id
+UPDATE "public"."visits" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."name"::text = a."site"::text)
+WHERE a."tenant_id" IS NULL;
+
+-- enforce.machines.tenant_id.check
+ALTER TABLE "public"."machines" ADD CONSTRAINT "machines_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.machines.tenant_id.validate
+ALTER TABLE "public"."machines" VALIDATE CONSTRAINT "machines_tenant_id_present";
+
+-- enforce.machines.tenant_id.not_null
+ALTER TABLE "public"."machines" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."machines" DROP CONSTRAINT "machines_tenant_id_present";
+
+-- enforce.visits.tenant_id.check
+ALTER TABLE "public"."visits" ADD CONSTRAINT "visits_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.visits.tenant_id.validate
+ALTER TABLE "public"."visits" VALIDATE CONSTRAINT "visits_tenant_id_present";
+
+-- enforce.visits.tenant_id.not_null
+ALTER TABLE "public"."visits" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."visits" DROP CONSTRAINT "visits_tenant_id_present";
+
+-- enforce.machines.machines_tenant_name_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "machines_tenant_name_unique" ON "public"."machines" USING btree ("tenant_id", "name");
+
+-- enforce.machines.machines_tenant_name_unique
+ALTER TABLE "public"."machines" ADD CONSTRAINT "machines_tenant_name_unique" UNIQUE USING INDEX "machines_tenant_name_unique";
+
+-- enforce.machines.machines_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "machines_tenant_id_unique" ON "public"."machines" USING btree ("tenant_id", "id");
+
+-- enforce.machines.machines_tenant_id_unique
+ALTER TABLE "public"."machines" ADD CONSTRAINT "machines_tenant_id_unique" UNIQUE USING INDEX "machines_tenant_id_unique";
+
+-- enforce.machines.machines_tenant_id_fk
+ALTER TABLE "public"."machines" ADD CONSTRAINT "machines_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.machines.machines_tenant_id_fk.validate
+ALTER TABLE "public"."machines" VALIDATE CONSTRAINT "machines_tenant_id_fk";
+
+-- enforce.visits.visits_tenant_id_fk
+ALTER TABLE "public"."visits" ADD CONSTRAINT "visits_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.visits.visits_tenant_id_fk.validate
+ALTER TABLE "public"."visits" VALIDATE CONSTRAINT "visits_tenant_id_fk";
+
+-- enforce.visits.visits_tenant_machine_fk
+ALTER TABLE "public"."visits" ADD CONSTRAINT "visits_tenant_machine_fk" FOREIGN KEY ("tenant_id", "machine_id") REFERENCES "public"."machines" ("tenant_id", "id") ON DELETE SET NULL ("machine_id") NOT VALID;
+
+-- enforce.visits.visits_tenant_machine_fk.validate
+ALTER TABLE "public"."visits" VALIDATE CONSTRAINT "visits_tenant_machine_fk";
+
+-- enforce.visits.visits_machine_fkey.drop
+ALTER TABLE "public"."visits" DROP CONSTRAINT "visits_machine_fkey";
+
+-- enforce.machines.machines_name_key.drop
+ALTER TABLE "public"."machines" DROP CONSTRAINT "machines_name_key";
+
+-- enforce.machines.machines_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "machines_tenant_id_idx" ON "public"."machines" USING btree ("tenant_id");
+
+-- enforce.visits.visits_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "visits_tenant_id_idx" ON "public"."visits" USING btree ("tenant_id");
+
+-- enforce.machines.isolate
+ANALYZE "public"."machines" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."machines" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid) WITH CHECK ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid);
+ALTER TABLE "public"."machines" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."machines" FORCE ROW LEVEL SECURITY;
+
+-- enforce.visits.isolate
+ANALYZE "public"."visits" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."visits" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid) WITH CHECK ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid);
+ALTER TABLE "public"."visits" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."visits" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid) WITH CHECK ("id" = nullif(current_setting('app.current_tenant_id', true), '')::uuid);
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.machines.tenant_id.default
+ALTER TABLE "public"."machines" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;
+
+-- harden.visits.tenant_id.default
+ALTER TABLE "public"."visits" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.machines.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."machines" TO "app_user";
+
+-- harden.visits.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."visits" TO "app_user";

@@ -1,0 +1,1 @@
+SELECT * FROM desks WHERE tenant_id <> branch;

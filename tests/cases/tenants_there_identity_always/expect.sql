@@ -1,0 +1,1 @@
+SELECT last_value FROM tenants_id_seq WHERE last_value < 2;

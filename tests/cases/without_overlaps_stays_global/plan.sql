@@ -1,0 +1,74 @@
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('first', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.contracts.tenant_id
+ALTER TABLE "public"."contracts" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."contracts" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- enforce.contracts.tenant_id.check
+ALTER TABLE "public"."contracts" ADD CONSTRAINT "contracts_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.contracts.tenant_id.validate
+ALTER TABLE "public"."contracts" VALIDATE CONSTRAINT "contracts_tenant_id_present";
+
+-- enforce.contracts.tenant_id.not_null
+ALTER TABLE "public"."contracts" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."contracts" DROP CONSTRAINT "contracts_tenant_id_present";
+
+-- enforce.contracts.contracts_tenant_id_fk
+ALTER TABLE "public"."contracts" ADD CONSTRAINT "contracts_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.contracts.contracts_tenant_id_fk.validate
+ALTER TABLE "public"."contracts" VALIDATE CONSTRAINT "contracts_tenant_id_fk";
+
+-- enforce.contracts.contracts_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "contracts_tenant_id_idx" ON "public"."contracts" USING btree ("tenant_id");
+
+-- enforce.contracts.isolate
+ANALYZE "public"."contracts" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."contracts" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."contracts" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."contracts" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.contracts.tenant_id.default
+ALTER TABLE "public"."contracts" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.contracts.contracts_number_key.global
+COMMENT ON CONSTRAINT "contracts_number_key" ON "public"."contracts" IS 'Unique across tenants: numbers are given out by the authorities';
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.contracts.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."contracts" TO "app_user";
