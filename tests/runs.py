@@ -83,6 +83,20 @@ def tenants() -> Change:
     )
 
 
+FORCE = change(
+    "isolate.notes",
+    "CREATE POLICY tenant_isolation ON public.notes USING (tenant_id = current_setting('app.t', true))",
+    "ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE public.notes FORCE ROW LEVEL SECURITY",
+    verify=verify.query(verify.row_security(NOTES)),
+    revert=(
+        "ALTER TABLE public.notes NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE public.notes DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant_isolation ON public.notes",
+    ),
+)
+
+
 def backfill(value: str = "a.owner", **fields: Any) -> Backfill:
     """Fills notes.tenant_id and counts in ``touched`` how often each row was filled."""
     assignment = f"SET tenant_id = {value}, touched = touched + 1"
@@ -110,6 +124,11 @@ def plan(db: Database, *steps: Change | Backfill, **fields: Any) -> Plan:
     )
 
 
+def whole(db: Database) -> Plan:
+    """Every kind of step."""
+    return plan(db, tenants(), column(), backfill(), not_null(), index())
+
+
 def catalog(db: Database) -> Catalog:
     with closing(db.connect()) as conn:
         return introspect.read(conn)
@@ -127,6 +146,36 @@ def do(db: Database, *statements: str, **overrides: Any) -> None:
     with closing(db.connect(**overrides)) as conn:
         for statement in statements:
             conn.execute(statement.encode())
+
+
+def has_column(db: Database, table: str = "notes", name: str = "tenant_id") -> bool:
+    return bool(query(db, verify.query(verify.column(QName("public", table), name))))
+
+
+def has_journal(db: Database) -> bool:
+    return bool(query(db, "SELECT to_regnamespace('tenantry') IS NOT NULL"))
+
+
+def owned_by_a_role(db: Database) -> str:
+    """Hand everything to an owner who bypasses no row level security; returns the DSN to connect as him."""
+    owner, name = db.role("owner"), psycopg.sql.Identifier(db.name).as_string(None)
+    do(
+        db,
+        f"CREATE ROLE {owner} LOGIN",
+        f"GRANT CREATE ON DATABASE {name} TO {owner}",
+        f"ALTER SCHEMA public OWNER TO {owner}",
+        f"ALTER TABLE notes OWNER TO {owner}",
+        f"ALTER TABLE tags OWNER TO {owner}",
+    )
+    return psycopg.conninfo.make_conninfo(db.dsn, user=owner)
+
+
+def make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few tries, soon given up; the timeout stays above the server's deadlock_timeout (1 s)."""
+    monkeypatch.setattr(session, "LOCK_TIMEOUT", 1.5)
+    monkeypatch.setattr(session, "TRIES", 3)
+    monkeypatch.setattr(session, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(session, "JITTER", 0.01)
 
 
 def states(db: Database) -> dict[str, str]:

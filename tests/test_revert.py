@@ -4,10 +4,9 @@ import re
 from contextlib import closing
 from dataclasses import replace
 
-import psycopg
 import pytest
 
-from tenantry import introspect, journal, session, verify
+from tenantry import introspect, journal, verify
 from tenantry.apply import apply
 from tenantry.catalog import Catalog
 from tenantry.errors import ApplyError, CatalogError, LockTimeout
@@ -17,6 +16,7 @@ from tenantry.progress import Event, StepDone, StepStarted, Waiting
 from tenantry.revert import Reverted, revert
 from tests import runs
 from tests.runs import (
+    FORCE,
     NOTES,
     ROWS,
     backfill,
@@ -25,6 +25,7 @@ from tests.runs import (
     do,
     index,
     not_null,
+    owned_by_a_role,
     plan,
     query,
     states,
@@ -49,18 +50,6 @@ SWAP = change(
     ),
     object="tags",
 )
-FORCE = change(
-    "isolate.notes",
-    "CREATE POLICY tenant_isolation ON public.notes USING (tenant_id = current_setting('app.t', true))",
-    "ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY",
-    "ALTER TABLE public.notes FORCE ROW LEVEL SECURITY",
-    verify=verify.query(verify.row_security(NOTES)),
-    revert=(
-        "ALTER TABLE public.notes NO FORCE ROW LEVEL SECURITY",
-        "ALTER TABLE public.notes DISABLE ROW LEVEL SECURITY",
-        "DROP POLICY tenant_isolation ON public.notes",
-    ),
-)
 
 
 @pytest.fixture
@@ -71,10 +60,7 @@ def db(db: Database) -> Database:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "LOCK_TIMEOUT", 1.0)
-    monkeypatch.setattr(session, "TRIES", 2)
-    monkeypatch.setattr(session, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(session, "JITTER", 0.01)
+    runs.make_impatient(monkeypatch)
 
 
 def shape(catalog: Catalog) -> Catalog:
@@ -330,7 +316,7 @@ def test_tables_that_cannot_be_locked(db: Database) -> None:
         with pytest.raises(LockTimeout) as caught:
             revert(db.dsn)
     message = str(caught.value)
-    assert "the lock could not be had in 2 tries" in message
+    assert "the lock could not be had in 3 tries" in message
     assert re.search(rf"held by process {pid} \(shop, idle in transaction", message)
     assert 'LOCK TABLE "public"."notes", "public"."tenants" IN ACCESS EXCLUSIVE MODE' in message
     assert "run `tenantry revert` again" in message
@@ -366,16 +352,8 @@ def test_a_plan_that_this_version_cannot_read(db: Database) -> None:
 
 @pytest.mark.parametrize("foreign", [False, True])
 def test_an_owner_under_force_sees_all_rows(db: Database, foreign: bool) -> None:
-    owner, name = db.role("owner"), psycopg.sql.Identifier(db.name).as_string(None)
-    do(
-        db,
-        f"CREATE ROLE {owner} LOGIN",
-        f"GRANT CREATE ON DATABASE {name} TO {owner}",
-        f"ALTER SCHEMA public OWNER TO {owner}",
-        f"ALTER TABLE notes OWNER TO {owner}",
-        f"ALTER TABLE tags OWNER TO {owner}",
-    )
-    made, dsn = plan(db, column(), backfill(), FORCE), psycopg.conninfo.make_conninfo(db.dsn, user=owner)
+    dsn = owned_by_a_role(db)
+    made = plan(db, column(), backfill(), FORCE)
     apply(dsn, made)
     if not foreign:
         assert revert(dsn).restored is True

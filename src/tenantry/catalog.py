@@ -22,6 +22,11 @@ from tenantry.names import QName
 OWN_SCHEMA = "tenantry"
 
 
+def textual(type_: str) -> bool:
+    """True for the types (as ``format_type`` prints them) that compare with text as they are."""
+    return type_ == "text" or type_.startswith("character varying")
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column; ``type`` as ``format_type`` prints it, ``base`` the same below any domain."""
@@ -59,7 +64,8 @@ class Key:
 class Index:
     """An index. ``constraint`` is the constraint it stands behind; ``parent`` the partitioned index above it.
 
-    ``options`` are storage parameters as ``name=value``.
+    ``options`` are storage parameters as ``name=value``. ``clustered``: CLUSTER sorts the table by it;
+    ``replica_identity``: replication names the table's rows by it.
     """
 
     name: str
@@ -77,6 +83,9 @@ class Index:
     tablespace: str | None = None
     options: tuple[str, ...] = ()
     definition: str = ""
+    clustered: bool = False
+    replica_identity: bool = False
+    comment: str | None = None
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -456,6 +465,8 @@ def _table_structure(t: Table) -> dict[str, Any]:
                 i.valid,
                 i.predicate is not None,
                 i.nulls_not_distinct,
+                i.clustered,
+                i.replica_identity,
             ]
             for i in t.indexes
         ),

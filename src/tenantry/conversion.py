@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tenantry.catalog import Catalog, Column, Constraint, Table
+from tenantry.catalog import Catalog, Column, Constraint, Table, textual
 from tenantry.names import QName, display, spell
 from tenantry.plan import Profile
 from tenantry.spec import UNDECIDED, Constant, FromParent, Spec, TableRule
@@ -18,7 +18,7 @@ from tenantry.spec import UNDECIDED, Constant, FromParent, Spec, TableRule
 UNMENTIONED = "the spec does not mention it; give it a scope (tenant, shared, through, ignored)"
 
 # Types whose equality is looser than it looks (padding, case folding): two tenants could be one.
-_LOOSE = ("character(", "bpchar", "citext", "public.citext")
+_LOOSE = re.compile(r"character\(|bpchar|(.*\.)?citext$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,36 @@ class Conversion:
         """The tables that get the column themselves."""
         return tuple(t for t in self.tables if not t.part)
 
+    @cached_property
+    def _members(self) -> dict[QName, tuple[TenantTable, ...]]:
+        found: dict[QName, list[TenantTable]] = {}
+        for table in self.tables:
+            found.setdefault(table.root, []).append(table)
+        return {root: tuple(tables) for root, tables in found.items()}
+
+    def members(self, root: TenantTable) -> tuple[TenantTable, ...]:
+        """A root and all partitions and children below it, itself first."""
+        return self._members[root.qname]
+
     @property
     def keyed(self) -> tuple[TenantTable, ...]:
         """The tables whose keys are their own: all but partitions, whose keys come from the parent."""
         return tuple(t for t in self.tables if t.part != "partition")
 
     @property
+    def textual(self) -> bool:
+        """True when the tenant type compares as text does, without a cast."""
+        return textual(self.type)
+
+    @property
     def online(self) -> bool:
         return self.profile == "online"
+
+    def refuses(self, name: QName) -> bool:
+        """True when a table is no tenant table and will be none, whatever is still undecided."""
+        rule = self.spec.tables.get(name)
+        open_ = name in self.catalog.by_name and (rule is None or rule.scope == UNDECIDED)
+        return self.get(name) is None and not open_
 
 
 def tenant_columns(fk: Constraint, table: TenantTable, parent: TenantTable) -> bool:
@@ -107,31 +129,33 @@ def reconcile(spec: Spec, catalog: Catalog, profile: Profile) -> tuple[Conversio
     """The conversion, and every problem found on the way (a sentence each: object, reason, next action)."""
     problems: list[str] = []
     chosen = _chosen(spec, catalog, problems)
-    tables = tuple(_tenant_tables(spec, catalog, chosen, problems))
-    type_ = _tenant_type(spec, catalog, problems)
+    problems.extend(_family_problems(spec, catalog, chosen))
     conversion = Conversion(
         spec,
         catalog,
         profile,
-        tables,
-        tuple((t, r) for t, r in chosen if r.scope == "through"),
-        tuple(t for t, r in chosen if r.scope == "shared"),
-        type_,
+        tuple(_tenant_tables(spec, catalog, chosen, problems)),
+        tuple(_with_parts(catalog, chosen, "through")),
+        tuple(t for t, _ in _with_parts(catalog, chosen, "shared")),
+        _tenant_type(spec, catalog, problems),
     )
     default = spec.tenancy.default
-    if default is not None and not _fits(default.id, type_):
-        problems.append(f"[tenancy.default] id: {default.id!r} is no {type_}; {_FORMS[type_]}")
-    for table in tables:
+    if default is not None and (misfit := _misfit(default.id, conversion.type)):
+        problems.append(f"[tenancy.default] id: {default.id!r} {misfit}")
+    for table in conversion.tables:
         problems.extend(_column_problems(conversion, table))
-    problems.extend(_role_problems(conversion))
     return conversion, problems
 
 
 def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Table, TableRule]]:
     """Each table that the spec speaks of, with its rule; the rest are problems (a closed world)."""
-    own = {spec.tenancy.tenants} | ({spec.audit.table} if spec.audit else set())
+    own = {spec.tenancy.tenants: "the tenants table"}
+    if spec.audit is not None:
+        own[spec.audit.table] = "the trail"
     for name in spec.tables:
-        if name not in catalog.by_name:
+        if name in own:
+            problems.append(f"{spell(name)}: is {own[name]}, which needs no scope; remove it from [tables]")
+        elif name not in catalog.by_name:
             problems.append(
                 f"{spell(name)}: the spec mentions a table that is not there; correct the name or remove it"
             )
@@ -170,36 +194,62 @@ def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Tab
     return chosen
 
 
+def _family_problems(
+    spec: Spec, catalog: Catalog, chosen: Sequence[tuple[Table, TableRule]]
+) -> Iterator[str]:
+    """Partitions and inheritance children are read through the tables above them, so they share their scope."""
+    rules = {t.qname: r for t, r in chosen}
+    for table, rule in chosen:
+        name = spell(table.qname)
+        if table.kind == "foreign" and rule.scope in ("tenant", "through"):
+            yield f"{name}: a foreign table cannot have row level security; make its scope ignored"
+        for part in catalog.descendants(table.qname):
+            own = rules.get(part.qname)
+            if own is not None and own.scope != rule.scope:
+                yield f"{spell(part.qname)}: its rows are read through {name} too, whose scope is {rule.scope}; give both the same scope"
+            elif rule.scope in ("tenant", "through") and part.kind == "foreign":
+                yield f"{spell(part.qname)}: a foreign table under {name} cannot be isolated; detach it first"
+            elif rule.scope != "ignored" and part.schema not in spec.tenancy.schemas:
+                yield f"{spell(part.qname)}: is a part of {name}; add its schema {part.schema!r} to [tenancy] schemas"
+
+
+def _with_parts(
+    catalog: Catalog, chosen: Sequence[tuple[Table, TableRule]], scope: str
+) -> Iterator[tuple[Table, TableRule]]:
+    """The tables of a scope, each followed by the partitions and children that the spec does not mention."""
+    mentioned = {t.qname for t, _ in chosen}
+    for table, rule in chosen:
+        if rule.scope == scope:
+            yield table, rule
+            parts = catalog.descendants(table.qname)
+            yield from ((part, rule) for part in parts if part.qname not in mentioned)
+
+
 def _tenant_tables(
     spec: Spec, catalog: Catalog, chosen: Sequence[tuple[Table, TableRule]], problems: list[str]
 ) -> Iterator[TenantTable]:
-    rules = {t.qname: r for t, r in chosen}
-    roots = [(t, r) for t, r in chosen if r.scope == "tenant" and not any(rules.get(p) for p in t.parents)]
-    for table, rule in roots:
-        if table.kind == "foreign":
-            problems.append(
-                f"{spell(table.qname)}: a foreign table cannot have row level security; make its scope ignored"
-            )
+    rules = {t.qname: r for t, r in chosen if r.scope == "tenant"}
+    under = {part.qname for name in rules for part in catalog.descendants(name)}
+    seen: dict[QName, QName] = {}
+    for table, rule in chosen:
+        if table.qname not in rules or table.qname in under or table.kind == "foreign":
             continue
         column = rule.column or spec.tenancy.column
         yield TenantTable(table, rule, column, table.qname)
         for part in catalog.descendants(table.qname):
-            own = rules.get(part.qname)
-            if part.kind == "foreign":
+            other = seen.setdefault(part.qname, table.qname)
+            if other != table.qname:
                 problems.append(
-                    f"{spell(part.qname)}: a foreign table under {spell(table.qname)} cannot be isolated; detach it first"
+                    f"{spell(part.qname)}: inherits the tenant column from both {spell(other)} and {spell(table.qname)}; let it inherit from one tenant table"
                 )
-            elif own is not None and own.scope != "tenant":
-                problems.append(
-                    f"{spell(part.qname)}: inherits from {spell(table.qname)}; its scope must be tenant too"
-                )
-            else:
-                how = "partition" if part.partition_of else "child"
-                yield TenantTable(part, own or TableRule(scope="tenant"), column, table.qname, how)
+                continue
+            own = rules.get(part.qname) or TableRule(scope="tenant", policies=rule.policies)
+            how = "partition" if part.partition_of else "child"
+            yield TenantTable(part, own, column, table.qname, how)
 
 
 def _tenant_type(spec: Spec, catalog: Catalog, problems: list[str]) -> str:
-    """The type of the tenants table's key: from the table when it is there, else from the spec."""
+    """The type of tenant columns: that of the tenants table's key when it is there, else from the spec."""
     tenancy = spec.tenancy
     table = catalog.by_name.get(tenancy.tenants)
     name = spell(tenancy.tenants)
@@ -222,24 +272,22 @@ def _tenant_type(spec: Spec, catalog: Catalog, problems: list[str]) -> str:
         problems.append(
             f"{name}: column {key.name} is no primary or unique key, so nothing can reference it; add one, or choose another table"
         )
-    if key.type != tenancy.type:
+    if tenancy.type not in (key.type, key.base):
         problems.append(
             f"{name}: its key {key.name} is {key.type}, the spec says {tenancy.type}; set [tenancy] type = {key.type!r}"
         )
-    if key.base.startswith(_LOOSE) or not key.deterministic:
+    if _LOOSE.match(key.base) or not key.deterministic:
         problems.append(
             f"{name}: its key {key.name} is {key.type}, whose equality is looser than identity; use text, uuid or a number"
         )
-    return key.type
+    # Below a domain: one with a constraint would have every row rewritten under the strongest lock.
+    return key.base
 
 
-def _column_problems(conversion: Conversion, table: TenantTable) -> Iterator[str]:
+def _column_problems(c: Conversion, table: TenantTable) -> Iterator[str]:
     name, rule, existing = spell(table.qname), table.rule, table.existing
     if existing is not None:
-        if existing.type != conversion.type:
-            yield f"{name}: column {existing.name} is {existing.type} and the tenant type is {conversion.type}; convert it first, or set column to another name"
-        if existing.generated or existing.identity:
-            yield f"{name}: column {existing.name} is generated and cannot hold a tenant; set column to another name"
+        yield from _existing_problems(c, table, existing)
     if table.part:
         return
     if rule.backfill == UNDECIDED:
@@ -247,8 +295,8 @@ def _column_problems(conversion: Conversion, table: TenantTable) -> Iterator[str
     elif rule.backfill is None and not (existing is not None and existing.not_null):
         yield f"{name}: needs a backfill source (constant, column, parent, mapping or expression)"
     if isinstance(rule.backfill, Constant):
-        yield from _constant_problems(conversion, name, rule.backfill)
-    if isinstance(rule.backfill, FromParent) and conversion.get(rule.backfill.parent) is None:
+        yield from _constant_problems(c, name, rule.backfill)
+    if isinstance(rule.backfill, FromParent) and c.refuses(rule.backfill.parent):
         yield f"{name}: backfill parent {spell(rule.backfill.parent)} is not a tenant table; choose one, or another source"
     if rule.primary_key == UNDECIDED:
         yield f"{name}: primary_key is undecided; choose global (ids unique across tenants) or tenant (unique within one)"
@@ -261,44 +309,61 @@ def _column_problems(conversion: Conversion, table: TenantTable) -> Iterator[str
             yield f"{name}: unique.{key} is undecided; choose tenant, or global with a reason"
 
 
-def _constant_problems(conversion: Conversion, name: str, source: Constant) -> Iterator[str]:
-    default = conversion.spec.tenancy.default
+def _existing_problems(c: Conversion, table: TenantTable, column: Column) -> Iterator[str]:
+    """A column of the tenant column's name that cannot be it."""
+    where = f"{spell(table.qname)}: column {column.name}"
+    other = "set column to another name"
+    if column.base != c.type:
+        yield f"{where} is {column.type} and the tenant type is {c.type}; convert it first, or {other}"
+    elif not column.deterministic:
+        yield f"{where} has a collation whose equality is looser than identity; change it first, or {other}"
+    if column.generated or column.identity:
+        yield f"{where} is generated and cannot hold a tenant; {other}"
+    for fk in table.table.foreign_keys:
+        if fk.columns != (column.name,) or fk.references is None or fk.references == c.tenants:
+            continue
+        parent = c.get(fk.references)
+        if parent is None or fk.referenced != (parent.column,):
+            yield f"{where} refers to {spell(fk.references)} by {fk.name}, which is not the tenants table; name that in [tenancy] tenants, or {other}"
+
+
+def _constant_problems(c: Conversion, name: str, source: Constant) -> Iterator[str]:
+    default = c.spec.tenancy.default
     known = default is not None and default.id == source.constant
-    if not known and conversion.tenants_entry is None:
+    if not known and c.tenants_entry is None:
         yield f"{name}: backfill constant {source.constant!r} is no tenant; make it [tenancy.default] id"
-    if not _fits(source.constant, conversion.type):
-        yield f"{name}: backfill constant {source.constant!r} is no {conversion.type}; {_FORMS[conversion.type]}"
+    if misfit := _misfit(source.constant, c.type):
+        yield f"{name}: backfill constant {source.constant!r} {misfit}"
 
 
-_FORMS = {"bigint": "give a whole number", "integer": "give a whole number", "uuid": "give a uuid"}
+_WHOLE = {"smallint": 15, "integer": 31, "bigint": 63}  # bits, less the sign
 _UUID = re.compile(r"\{?[0-9a-fA-F]{4}(-?[0-9a-fA-F]{4}){7}\}?")
 
 
-def _fits(value: str, type_: str) -> bool:
-    """False where the server would refuse the text as a value of the tenant type."""
-    if type_ == "uuid":
-        return _UUID.fullmatch(value) is not None
-    return type_ not in _FORMS or re.fullmatch(r"[+-]?[0-9]+", value) is not None
+def place_problems(c: Conversion, name: QName, what: str) -> Iterator[str]:
+    """Why a table of the platform (``what``) cannot be made or used under its name."""
+    where, other = spell(name), f"name another table for {what}"
+    table = c.catalog.by_name.get(name)
+    if name.schema not in {s.name for s in c.catalog.schemas}:
+        yield f"{where}: there is no schema {name.schema!r} for {what}; create it, or {other}"
+    elif table is None:
+        if name.name in c.catalog.relation_names.get(name.schema, ()):
+            yield f"{where}: the name is taken by something that is no table; {other}"
+    elif table.extension is not None:
+        yield f"{where}: belongs to extension {table.extension}; {other}"
+    elif table.kind == "foreign":
+        yield f"{where}: is a foreign table, which cannot have row level security; {other}"
 
 
-def _role_problems(conversion: Conversion) -> Iterator[str]:
-    roles, catalog = conversion.spec.roles, conversion.catalog
-    app = catalog.roles_by_name.get(roles.app)
-    if app is not None:
-        exempt = [app.name, *app.member_of]
-        for name in exempt:
-            role = catalog.roles_by_name.get(name)
-            if role is not None and (role.superuser or role.bypass_rls):
-                what = "is a superuser" if role.superuser else "has BYPASSRLS"
-                via = "" if name == app.name else f" and {app.name} is a member of it"
-                yield f"role {name}: {what}{via}, so row level security does not bind the application; name another role in [roles] app"
-    names = {t.qname for t in conversion.tables} | {t.qname for t, _ in conversion.through}
-    for table in catalog.tables:
-        if table.qname in names and app is not None and table.owner in (app.name, *app.member_of):
-            if conversion.spec.roles.owner is None or table.owner == conversion.spec.roles.owner:
-                yield f"{spell(table.qname)}: belongs to {table.owner}, which the application role {app.name} is or may become; set [roles] owner to a NOLOGIN role"
-    owner = catalog.roles_by_name.get(roles.owner) if roles.owner else None
-    if roles.owner == roles.app:
-        yield f"[roles]: owner and app are both {roles.app}; an owner can switch row level security off, so name two roles"
-    if owner is not None and owner.login:
-        yield f"role {owner.name}: can log in, and would own the tables; name a NOLOGIN role in [roles] owner"
+def _misfit(value: str, type_: str) -> str:
+    """Why the server would refuse the text as a value of the tenant type, and what to do; empty if it fits."""
+    limit = re.fullmatch(r"character varying\((\d+)\)", type_)
+    if limit is not None and len(value) > int(limit[1]):
+        return f"is longer than {type_}; give a shorter one"
+    if type_ == "uuid" and not _UUID.fullmatch(value):
+        return "is no uuid; give a uuid"
+    if type_ in _WHOLE:
+        number = re.fullmatch(r"[+-]?[0-9]+", value)
+        if number is None or not -(2 ** _WHOLE[type_]) <= int(value) < 2 ** _WHOLE[type_]:
+            return f"is no {type_}; give a whole number"
+    return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantry.catalog import Action, Constraint, Index, Key, Policy, Trigger
+from tenantry.catalog import Action, Constraint, Index, Key, Policy, Trigger, textual
 from tenantry.names import QName, columns, literal, qualified, quote
 
 _ACTIONS: dict[Action, str] = {
@@ -54,10 +54,11 @@ def drop_not_null(table: QName, column: str) -> str:
 def tenant_value(setting: str, type_: str) -> str:
     """The tenant of the session, as the policy compares it.
 
-    Bare for text: the planner then estimates with the tenant's own statistics. Typed keys need NULLIF, because
-    after SET LOCAL ends the setting reads as an empty string, which is no uuid or number.
+    Bare for text: the planner then estimates with the tenant's own statistics. A cast to a limited length would
+    cut a longer setting down to some other tenant. Typed keys need NULLIF, because after SET LOCAL ends the
+    setting reads as an empty string, which is no uuid or number.
     """
-    if type_ == "text":
+    if textual(type_):
         return f"current_setting({literal(setting)}, true)"
     return f"{_tenant_or_null(setting)}::{type_}"
 
@@ -71,7 +72,7 @@ def tenant_default(setting: str, type_: str, otherwise: str | None = None) -> st
     value = _tenant_or_null(setting)
     if otherwise is not None:
         value = f"coalesce({value}, {literal(otherwise)})"
-    return value if type_ == "text" else f"({value})::{type_}"
+    return value if textual(type_) else f"({value})::{type_}"
 
 
 # Keys and constraints
@@ -164,6 +165,8 @@ def add_exclusion(table: QName, name: str, index: Index, old: Constraint) -> str
         text += f" INCLUDE ({columns(index.include)})"
     if index.options:
         text += f" WITH ({', '.join(index.options)})"
+    if index.tablespace:
+        text += f" USING INDEX TABLESPACE {quote(index.tablespace)}"
     if index.predicate is not None:
         text += f" WHERE ({index.predicate})"
     return _alter(table, text + _deferral(old.deferrable, old.deferred))
@@ -216,6 +219,21 @@ def comment_on_constraint(table: QName, name: str, comment: str | None) -> str:
     return f"COMMENT ON CONSTRAINT {quote(name)} ON {qualified(table)} IS {literal(comment)}"
 
 
+def comment_on_index(index: QName, comment: str | None) -> str:
+    """SHARE UPDATE EXCLUSIVE, for an instant."""
+    return f"COMMENT ON INDEX {qualified(index)} IS {literal(comment)}"
+
+
+def cluster_on(table: QName, index: str) -> str:
+    """SHARE UPDATE EXCLUSIVE, for an instant: says which index a later CLUSTER sorts by, moves no row."""
+    return _alter(table, f"CLUSTER ON {quote(index)}")
+
+
+def replica_identity(table: QName, index: str) -> str:
+    """ACCESS EXCLUSIVE, for an instant."""
+    return _alter(table, f"REPLICA IDENTITY USING INDEX {quote(index)}")
+
+
 # Row level security
 
 
@@ -236,9 +254,9 @@ def create_policy(table: QName, policy: Policy) -> str:
     return text
 
 
-def drop_policy(table: QName, name: str) -> str:
+def drop_policy(table: QName, name: str, *, if_exists: bool = False) -> str:
     """ACCESS EXCLUSIVE, for an instant."""
-    return f"DROP POLICY {quote(name)} ON {qualified(table)}"
+    return f"DROP POLICY {'IF EXISTS ' if if_exists else ''}{quote(name)} ON {qualified(table)}"
 
 
 def analyze(table: QName, column: str) -> str:

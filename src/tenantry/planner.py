@@ -11,7 +11,7 @@ from tenantry.errors import PlanError
 from tenantry.names import display
 from tenantry.plan import Backfill, Change, Phase, Plan, Profile
 from tenantry.spec import Spec
-from tenantry.steps import access, audit, backfill, columns, isolate, references, swap, tenants, uniques
+from tenantry.steps import access, audit, backfill, columns, isolate, keys, references, swap, tenants, uniques
 
 _PHASES = list(Phase)
 
@@ -95,7 +95,7 @@ def _notes(c: Conversion) -> Iterator[str]:
 
 def _conflict_targets(c: Conversion) -> Iterator[str]:
     """ON CONFLICT names a key by its columns: where the key changes, the statement stops working (42P10)."""
-    for r in uniques.keys(c).replacements:
+    for r in keys.keys(c).replacements:
         old = tuple(r.old.key_columns)
         new = ", ".join(k.column or "…" for k in r.new.keys)
         yield f"code to edit: ON CONFLICT ({', '.join(old)}) on {r.table.label} becomes ON CONFLICT ({new})"

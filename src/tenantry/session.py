@@ -245,6 +245,8 @@ def _gave_up(verb: str, step: str, blocked_by: tuple[str, ...], error: ApplyErro
 _NEXT = {
     "apply": "What is done stays done. Remove the cause, then run `tenantry apply` again: it goes on here.",
     "revert": "Nothing was changed. Remove the cause, then run `tenantry revert` again.",
+    "cutover": "Nothing was switched. Remove the cause, then run `tenantry cutover` again.",
+    "observe": "Connect as the role that ran `tenantry apply`, or as a superuser.",
 }
 
 

@@ -40,7 +40,7 @@ def render(
     plan = planner.plan(declared, read_catalog(dsn), profile.value)
     for path, text in files(migrator, directory, declared, plan).items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text.encode())  # as it is, line ends included
         print(path)
     return 0
 
@@ -70,7 +70,7 @@ def files(migrator: Migrator, directory: Path, declared: Spec, plan: Plan) -> di
 def _read(directory: Path) -> dict[str, str]:
     """The files of a directory, by their path in it."""
     paths = (p for p in sorted(directory.rglob("*")) if p.is_file() and p.suffix in (".sql", ".json", ".py"))
-    return {p.relative_to(directory).as_posix(): p.read_text(encoding="utf-8") for p in paths}
+    return {p.relative_to(directory).as_posix(): p.read_bytes().decode() for p in paths}
 
 
 def _alembic(directory: Path, declared: Spec, plan: Plan) -> dict[Path, str]:

@@ -87,7 +87,7 @@ class Parents:
         queue = list(found)
         while queue:
             for name in self._into.get(queue.pop(), ()):
-                if name != without and name not in found:
+                if name != without and name not in found and name not in self._doubtful:
                     found.add(name)
                     queue.append(name)
         return frozenset(found)

@@ -1,8 +1,8 @@
 -- Indexes of tables, with those that stand behind constraints; keys.sql has what is special about their keys.
 -- Yields: relation (oid), oid, name, method, columns (numbers, key columns first; 0 for an expression), key_count,
 -- flags of the key columns (1 descending, 2 nulls first), unique, primary, exclusion, valid, nulls_not_distinct,
--- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options, definition;
--- by name.
+-- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options, definition,
+-- clustered, replica_identity, comment; by name.
 SELECT
     x.indrelid AS relation,
     x.indexrelid AS oid,
@@ -21,7 +21,10 @@ SELECT
     CASE WHEN p.oid IS NOT NULL THEN ARRAY[pn.nspname, p.relname] END AS parent,
     s.spcname AS tablespace,
     coalesce(i.reloptions, '{}') AS options,
-    pg_catalog.pg_get_indexdef(x.indexrelid) AS definition
+    pg_catalog.pg_get_indexdef(x.indexrelid) AS definition,
+    x.indisclustered AS clustered,
+    x.indisreplident AS replica_identity,
+    o.description AS comment
 FROM pg_catalog.pg_index AS x
 JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_am AS m ON m.oid = i.relam
@@ -32,6 +35,8 @@ LEFT JOIN pg_catalog.pg_inherits AS h ON h.inhrelid = x.indexrelid
 LEFT JOIN pg_catalog.pg_class AS p ON p.oid = h.inhparent
 LEFT JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace
 LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = i.reltablespace
+LEFT JOIN pg_catalog.pg_description AS o
+    ON o.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objoid = i.oid AND o.objsubid = 0
 WHERE c.relkind IN ('r', 'p')
   AND n.nspname !~ '^(pg_.*|information_schema|tenantry)$'
 ORDER BY i.relname, x.indexrelid;

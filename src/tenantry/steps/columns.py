@@ -23,9 +23,12 @@ def _constant(table: TenantTable) -> str | None:
 def fills_itself(c: Conversion, table: TenantTable) -> bool:
     """True where adding the column fills old rows too: a constant kept in the catalog, no row rewritten.
 
-    Only online: a migrator's files keep adding and filling apart, so that each can be read and reviewed.
+    Only online: a migrator's files keep adding and filling apart, so that each can be read and reviewed. Only
+    for the tenant that the plan makes: whether there is another is asked of the rows, before a backfill.
     """
-    return c.online and _constant(table) is not None and table.existing is None
+    default = c.spec.tenancy.default
+    made = default is not None and default.id == _constant(table)
+    return c.online and made and all(t.existing is None for t in c.members(table))
 
 
 def steps(c: Conversion) -> Iterator[Change]:
@@ -35,7 +38,7 @@ def steps(c: Conversion) -> Iterator[Change]:
             continue
         constant = _constant(table)
         setting = c.spec.tenancy.setting
-        filled = f"{literal(constant)}::{c.type}" if constant is not None and fills_itself(c, table) else None
+        filled = f"{literal(constant)}::{c.type}" if fills_itself(c, table) else None
         why = "Rows written meanwhile take the session's tenant"
         why += ", else the tenant of the existing rows." if constant is not None else "; the rest is filled by the backfill."
         yield Change(
@@ -48,33 +51,42 @@ def steps(c: Conversion) -> Iterator[Change]:
                 ddl.set_default(table.qname, table.column, ddl.tenant_default(setting, c.type, constant)),
             ),
             verify=verify.query(verify.column(table.qname, table.column)),
-            revert=(ddl.drop_column(table.qname, table.column),),
+            revert=(ddl.drop_column(table.qname, table.column), *_restored_defaults(c, table)),
             lock=Lock.ACCESS_EXCLUSIVE,
         )
 
 
-def expected_default(c: Conversion, column: str) -> tuple[str, ...]:
+def _restored_defaults(c: Conversion, root: TenantTable) -> tuple[str, ...]:
+    """The defaults of columns that were there before; one set on a table is set on all below it."""
+    return tuple(
+        ddl.set_default(t.qname, t.column, t.existing.default)
+        for t in c.members(root)
+        if t.existing is not None and (t is root or root.existing is None or t.existing.default != root.existing.default)
+    )  # fmt: skip
+
+
+def expected_default(c: Conversion) -> tuple[str, ...]:
     """How the server deparses the final default."""
     text = f"NULLIF(current_setting({literal(c.spec.tenancy.setting)}::text, true), ''::text)"
-    return (text,) if c.type == "text" else (f"({text})::{c.type}",)
+    return (text,) if c.textual else (f"({text})::{c.type}",)
 
 
 def final_defaults(c: Conversion) -> Iterator[Change]:
     """The column's default is the session's tenant, nothing else."""
+    expected = expected_default(c)
     for table in c.roots:
-        expected = expected_default(c, table.column)
-        existing = table.existing
-        if existing is not None and existing.default in expected:
-            continue
-        before = existing.default if existing is not None else None
+        members = c.members(table)
+        stale = [t for t in members if t.existing is not None and t.existing.default not in expected]
+        if not stale and (table.existing is not None or _constant(table) is None):
+            continue  # a column that is only added now gets its final default at once, unless old rows have one tenant
         yield Change(
             id=f"harden.{table.label}.{table.column}.default",
             phase=Phase.HARDEN,
             object=table.label,
             why="A new row takes the tenant of the session; without one it is refused.",
             apply=(ddl.set_default(table.qname, table.column, ddl.tenant_default(c.spec.tenancy.setting, c.type)),),
-            verify=verify.query(verify.default(table.qname, table.column, expected)),
-            revert=(ddl.set_default(table.qname, table.column, before),) if existing is not None else (),
+            verify=verify.query(*(verify.default(t.qname, t.column, expected) for t in dict.fromkeys([table, *stale]))),
+            revert=_restored_defaults(c, table) if table.existing is not None else (),
             lock=Lock.ACCESS_EXCLUSIVE,
         )
 
@@ -88,7 +100,7 @@ def not_null(c: Conversion) -> Iterator[Change]:
         where = table.qname, table.column
         done = verify.not_null(*where)
         base = f"enforce.{table.label}.{table.column}"
-        undo = (ddl.drop_not_null(*where),) if existing is not None else ()
+        undo = _nullable_again(c, table)
         why = f"Every row of {table.label} has a tenant."
         if not c.online:
             yield Change(
@@ -121,6 +133,15 @@ def not_null(c: Conversion) -> Iterator[Change]:
             verify=verify.query(done, verify.negate(verify.constraint(table.qname, check, valid=False))),
             revert=undo, lock=Lock.ACCESS_EXCLUSIVE,
         )  # fmt: skip
+
+
+def _nullable_again(c: Conversion, root: TenantTable) -> tuple[str, ...]:
+    """Undo of NOT NULL where a column stays after a revert; a child may have had its own NOT NULL before."""
+    there = [t for t in c.members(root) if t.existing is not None]
+    if not there:
+        return ()
+    kept = (ddl.set_not_null(t.qname, t.column) for t in there if t.existing is not None and t.existing.not_null)
+    return (ddl.drop_not_null(root.qname, root.column), *kept)
 
 
 def _check_name(table: TenantTable) -> str:

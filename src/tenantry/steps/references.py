@@ -6,7 +6,7 @@ security; the composite form (tenant, column) closes both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,7 +21,7 @@ from tenantry.plan import Change, Lock, Phase
 class Composite:
     """A foreign key between tenant tables, and the composite one that takes its place.
 
-    ``found`` is the composite where it is already there.
+    ``found`` is the composite where it is already there; ``shared`` says that it is made for another key too.
     """
 
     table: TenantTable
@@ -29,6 +29,7 @@ class Composite:
     new: Constraint
     found: Constraint | None
     parent: QName
+    shared: bool = False
 
     @property
     def name(self) -> str:
@@ -39,36 +40,46 @@ class Composite:
 def composites(c: Conversion) -> tuple[Composite, ...]:
     """Every foreign key that must name the tenant; cached, because several steps ask."""
     tables = [*c.tables, *([c.tenants_entry] if c.tenants_entry else [])]
-    found = []
-    for table in tables:
-        taken = {k.name for k in table.table.constraints}
-        for fk in table.table.foreign_keys:
-            parent = c.get(fk.references)
-            if parent is None or parent.qname == c.tenants or fk.inherited or fk.period or tenant_columns(fk, table, parent):
-                continue
-            composite = _composite(table, fk, parent, taken)
+    return tuple(f for table in tables for f in _of_table(c, table))
+
+
+def _of_table(c: Conversion, table: TenantTable) -> list[Composite]:
+    taken = {k.name for k in table.table.constraints} | {_tenants_name(c, table)}
+    made: list[Composite] = []
+    # Validated ones first: of two that say the same, the one that says more is made.
+    for fk in sorted(table.table.foreign_keys, key=lambda k: not k.validated):
+        parent = c.get(fk.references)
+        if parent is None or parent.qname == c.tenants or fk.inherited or fk.period:
+            continue
+        if not tenant_columns(fk, table, parent):
+            composite = _composite(table, fk, parent, taken, made)
             taken.add(composite.name)
-            found.append(composite)
-    return tuple(found)
+            made.append(composite)
+    return made
 
 
-def _composite(table: TenantTable, fk: Constraint, parent: TenantTable, taken: set[str]) -> Composite:
-    columns, referenced = (table.column, *fk.columns), (parent.column, *fk.referenced)
-    found = next(
-        (
-            k for k in table.table.foreign_keys
-            if k.references == parent.qname and (k.columns, k.referenced) == (columns, referenced)
-        ),
-        None,
-    )  # fmt: skip
+def _composite(
+    table: TenantTable, fk: Constraint, parent: TenantTable, taken: set[str], made: Sequence[Composite]
+) -> Composite:
     # ON DELETE SET NULL of a composite key would null the tenant too; the column list (PostgreSQL 15) keeps it.
     nulls = (fk.delete_columns or fk.columns) if fk.on_delete in ("n", "d") else ()
-    name = found.name if found else names.free(names.tenant_reference(table.table.name, fk.columns), taken)
     new = replace(
-        fk, name=name, columns=columns, referenced=referenced, delete_columns=nulls, match="s", definition="",
-        referenced_index=None, comment=None,
+        fk, columns=(table.column, *fk.columns), referenced=(parent.column, *fk.referenced), delete_columns=nulls,
+        match="s", definition="", referenced_index=None, comment=None,
     )  # fmt: skip
-    return Composite(table, fk, new, found, parent.qname)
+    twin = next((f for f in made if _same(f.new, new)), None)
+    if twin is not None:
+        return replace(twin, old=fk, shared=True)
+    found = next((k for k in table.table.foreign_keys if _same(k, new)), None)
+    name = found.name if found else names.free(names.tenant_reference(table.table.name, fk.columns), taken)
+    return Composite(table, fk, replace(new, name=name), found, parent.qname)
+
+
+def _same(a: Constraint, b: Constraint) -> bool:
+    """Equal but for the name, and for whether old rows were checked."""
+    return (a.references, a.columns, a.referenced, a.on_update, a.on_delete, a.delete_columns) == (
+        b.references, b.columns, b.referenced, b.on_update, b.on_delete, b.delete_columns
+    ) and (a.deferrable, a.deferred, a.enforced) == (b.deferrable, b.deferred, b.enforced)  # fmt: skip
 
 
 def problems(c: Conversion) -> Iterator[str]:
@@ -76,7 +87,8 @@ def problems(c: Conversion) -> Iterator[str]:
     for f in composites(c):
         where = f"{spell(f.table.qname)}: foreign key {f.old.name}"
         if f.old.on_update in ("n", "d"):
-            yield f"{where} is ON UPDATE SET NULL or SET DEFAULT, which would change the tenant too; make it CASCADE or NO ACTION first"
+            action = "SET NULL" if f.old.on_update == "n" else "SET DEFAULT"
+            yield f"{where} is ON UPDATE {action}, which would change the tenant too; make it CASCADE or NO ACTION first"
         nullable = [col for n in f.old.columns if (col := f.table.table.column(n)) and not col.not_null]
         if f.old.match == "f" and len(f.old.columns) > 1 and nullable:
             yield f"{where} is MATCH FULL over nullable columns, which a composite key with the tenant cannot be; make the columns NOT NULL first"
@@ -88,7 +100,7 @@ def problems(c: Conversion) -> Iterator[str]:
         for fk in shared.foreign_keys:
             parent = c.get(fk.references)
             if parent is not None and fk.references is not None:
-                yield f"{spell(shared.qname)}: is shared and foreign key {fk.name} points at {spell(fk.references)}, whose rows belong to tenants; make its scope tenant"
+                yield f"{spell(shared.qname)}: is shared and foreign key {fk.name} points at {spell(fk.references)}, whose rows belong to tenants; make its scope tenant, or drop the foreign key"
 
 
 def notes(c: Conversion) -> Iterator[str]:
@@ -102,19 +114,28 @@ def notes(c: Conversion) -> Iterator[str]:
                 yield f"{table.label}: foreign key {fk.name} points at a tenant other than the row's own, by design; it stays"
 
 
+def _to_tenants(c: Conversion, table: TenantTable) -> Constraint | None:
+    """The foreign key from the tenant column to the tenants table, where it is there."""
+    wanted = (c.tenants, (table.column,), (c.spec.tenancy.key,))
+    return next(
+        (k for k in table.table.foreign_keys if (k.references, k.columns, k.referenced) == wanted), None
+    )
+
+
+def _tenants_name(c: Conversion, table: TenantTable) -> str:
+    found = _to_tenants(c, table)
+    taken = {k.name for k in table.table.constraints}
+    return found.name if found else names.free(names.tenant_fk(table.table.name, table.column), taken)
+
+
 def to_tenants(c: Conversion) -> Iterator[Change]:
     """The tenant column refers to the tenants table."""
     for table in c.keyed:
-        wanted = ((table.column,), (c.spec.tenancy.key,))
-        found = next(
-            (k for k in table.table.foreign_keys if k.references == c.tenants and (k.columns, k.referenced) == wanted),
-            None,
-        )
+        found = _to_tenants(c, table)
         if found is not None and (found.validated or not found.enforced):
             continue
-        taken = {k.name for k in table.table.constraints}
-        name = found.name if found else names.free(names.tenant_fk(table.table.name, table.column), taken)
-        fk = Constraint(name, "foreign", wanted[0], "", references=c.tenants, referenced=wanted[1])
+        name, key = _tenants_name(c, table), c.spec.tenancy.key
+        fk = Constraint(name, "foreign", (table.column,), "", references=c.tenants, referenced=(key,))
         yield from _add(
             c, table, fk, Phase.ENFORCE, f"The tenant of every row of {table.label} exists.",
             present=found is not None, check=True,
@@ -171,7 +192,9 @@ def _forced(c: Conversion, table: TenantTable, fk: Constraint, phase: Phase) -> 
     return out
 
 
-def _unforced(c: Conversion, table: TenantTable, fk: Constraint, phase: Phase, statement: str) -> tuple[str, ...]:
+def _unforced(
+    c: Conversion, table: TenantTable, fk: Constraint, phase: Phase, statement: str
+) -> tuple[str, ...]:
     forced = _forced(c, table, fk, phase)
     return (
         *(ddl.row_security(name, "NO FORCE") for name in forced),
@@ -184,7 +207,7 @@ def add_composites(c: Conversion) -> Iterator[Change]:
     """The composite foreign keys; one that was NOT VALID stays so, because its old rows may dangle."""
     phase = Phase.ENFORCE if c.online else Phase.HARDEN
     for f in composites(c):
-        if f.found is not None and (f.found.validated or not f.old.validated):
+        if f.shared or (f.found is not None and (f.found.validated or not f.old.validated)):
             continue
         check = f.old.validated and f.old.enforced
         why = f"A row of {f.table.label} can only refer to a row of its own tenant in {display(f.parent)}."
@@ -197,12 +220,14 @@ def drop_old(c: Conversion) -> Iterator[Change]:
     """Drop the single-column foreign keys: the composite ones say more."""
     phase = Phase.ENFORCE if c.online else Phase.HARDEN
     for f in composites(c):
+        said = f.old.comment
+        comment = [ddl.comment_on_constraint(f.table.qname, f.name, said)] if said is not None else []
         yield Change(
             id=f"{phase}.{f.table.label}.{f.old.name}.drop",
             phase=phase,
             object=f.table.label,
             why=f"{f.name} says more than {f.old.name}, which would still reach across tenants.",
-            apply=(ddl.drop_constraint(f.table.qname, f.old.name),),
+            apply=(*comment, ddl.drop_constraint(f.table.qname, f.old.name)),
             verify=verify.query(verify.negate(verify.constraint(f.table.qname, f.old.name, valid=False))),
             revert=ddl.restore_constraint(f.table.qname, f.old),
             lock=Lock.ACCESS_EXCLUSIVE,

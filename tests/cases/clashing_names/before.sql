@@ -10,7 +10,8 @@ CREATE TABLE skills (
     chief integer CONSTRAINT skills_chief_fkey REFERENCES skills,
     chief_id integer CONSTRAINT skills_chief_id_fkey REFERENCES skills,
     CONSTRAINT skills_tenant_id_fk CHECK (kind <> 'x'),
-    CONSTRAINT skills_tenant_id_present CHECK (slug <> '')
+    CONSTRAINT skills_tenant_id_present CHECK (slug <> ''),
+    CONSTRAINT skills_tenant_label_unique CHECK (label <> '')
 );
 CREATE INDEX skills_tenant_slug_unique ON skills (kind);
 CREATE SEQUENCE skills_tenant_code_unique;

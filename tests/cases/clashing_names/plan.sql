@@ -55,17 +55,17 @@ CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_code_unique_2" ON "public"."skil
 -- enforce.skills.skills_tenant_code_unique_2
 ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_code_unique_2" UNIQUE USING INDEX "skills_tenant_code_unique_2";
 
--- enforce.skills.skills_tenant_label_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique" ON "public"."skills" USING btree ("tenant_id", "label_id");
-
--- enforce.skills.skills_tenant_label_unique
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique" UNIQUE USING INDEX "skills_tenant_label_unique";
-
 -- enforce.skills.skills_tenant_label_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique_2" ON "public"."skills" USING btree ("tenant_id", "label");
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique_2" ON "public"."skills" USING btree ("tenant_id", "label_id");
 
 -- enforce.skills.skills_tenant_label_unique_2
 ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique_2" UNIQUE USING INDEX "skills_tenant_label_unique_2";
+
+-- enforce.skills.skills_tenant_label_unique_3.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique_3" ON "public"."skills" USING btree ("tenant_id", "label");
+
+-- enforce.skills.skills_tenant_label_unique_3
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique_3" UNIQUE USING INDEX "skills_tenant_label_unique_3";
 
 -- enforce.skills.skills_tenant_slug_unique_2.build
 CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_slug_unique_2" ON "public"."skills" USING btree ("tenant_id", "slug");

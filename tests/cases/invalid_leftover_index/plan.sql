@@ -1,53 +1,17 @@
 -- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: ON CONFLICT (code) on users becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
+-- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
--- tenants.create
-CREATE TABLE "public"."tenants" (
-  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
-  name text NOT NULL,
-  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
-  domain text,
-  logo text,
-  is_active boolean NOT NULL DEFAULT true,
-  plan text NOT NULL DEFAULT 'freemium',
-  created_at timestamp with time zone NOT NULL DEFAULT now(),
-  updated_at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
-);
+-- tenants.tenants_id_not_empty
+ALTER TABLE "public"."tenants" ADD CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '');
 
--- tenants.default
-INSERT INTO "public"."tenants" ("id", name, slug)
-VALUES ('first', 'First tenant', 'first')
-ON CONFLICT DO NOTHING;
+-- enforce.users.users_tenant_code_unique_2.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_code_unique_2" ON "public"."users" USING btree ("tenant_id", "code");
 
--- columns.kinds.tenant_id
-ALTER TABLE "public"."kinds" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
-ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
-
--- columns.users.tenant_id
-ALTER TABLE "public"."users" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
-ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
-
--- enforce.kinds.tenant_id.check
-ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
-
--- enforce.kinds.tenant_id.validate
-ALTER TABLE "public"."kinds" VALIDATE CONSTRAINT "kinds_tenant_id_present";
-
--- enforce.kinds.tenant_id.not_null
-ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET NOT NULL;
-ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_tenant_id_present";
-
--- enforce.users.tenant_id.check
-ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
-
--- enforce.users.tenant_id.validate
-ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_present";
-
--- enforce.users.tenant_id.not_null
-ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET NOT NULL;
-ALTER TABLE "public"."users" DROP CONSTRAINT "users_tenant_id_present";
+-- enforce.users.users_tenant_code_unique_2
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_code_unique_2" UNIQUE USING INDEX "users_tenant_code_unique_2";
 
 -- enforce.users.users_tenant_email_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_email_unique" ON "public"."users" USING btree ("tenant_id", "email");
@@ -55,30 +19,51 @@ CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_email_unique" ON "public"."users"
 -- enforce.users.users_tenant_email_unique
 ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_email_unique" UNIQUE USING INDEX "users_tenant_email_unique";
 
+-- enforce.users.users_tenant_nick_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_nick_unique" ON "public"."users" USING btree ("tenant_id", "nick");
+
 -- enforce.kinds.kinds_pkey_tenant.build
 CREATE UNIQUE INDEX CONCURRENTLY "kinds_pkey_tenant" ON "public"."kinds" USING btree ("tenant_id", "kind");
 
--- enforce.kinds.kinds_tenant_id_fk
-ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+-- enforce.users.users_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_id_unique" ON "public"."users" USING btree ("tenant_id", "id");
 
--- enforce.kinds.kinds_tenant_id_fk.validate
-ALTER TABLE "public"."kinds" VALIDATE CONSTRAINT "kinds_tenant_id_fk";
+-- enforce.users.users_tenant_id_unique
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_unique" UNIQUE USING INDEX "users_tenant_id_unique";
 
--- enforce.users.users_tenant_id_fk
-ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+-- enforce.users.users_tenant_boss_fk
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_boss_fk" FOREIGN KEY ("tenant_id", "boss") REFERENCES "public"."users" ("tenant_id", "id") NOT VALID;
 
--- enforce.users.users_tenant_id_fk.validate
-ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_fk";
+-- enforce.users.users_tenant_boss_fk.validate
+ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_boss_fk";
+
+-- enforce.users.users_tenant_kind_fk
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_kind_fk" FOREIGN KEY ("tenant_id", "kind") REFERENCES "public"."kinds" ("tenant_id", "kind") NOT VALID;
+
+-- enforce.users.users_tenant_kind_fk.validate
+ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_kind_fk";
+
+-- enforce.users.users_boss_fkey.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_boss_fkey";
+
+-- enforce.users.users_kind_fkey.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_kind_fkey";
+
+-- enforce.users.users_code_key.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_code_key";
 
 -- enforce.users.users_email_key.drop
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
+
+-- enforce.users.users_nick.drop
+DROP INDEX "public"."users_nick";
 
 -- enforce.kinds.kinds_pkey
 ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_pkey";
 ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_pkey" PRIMARY KEY USING INDEX "kinds_pkey_tenant";
 
--- enforce.kinds.kinds_tenant_id_idx.build
-CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx" ON "public"."kinds" USING btree ("tenant_id");
+-- enforce.kinds.kinds_tenant_id_idx_2.build
+CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx_2" ON "public"."kinds" USING btree ("tenant_id");
 
 -- enforce.users.users_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "users_tenant_id_idx" ON "public"."users" USING btree ("tenant_id");

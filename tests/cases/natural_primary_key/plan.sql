@@ -150,6 +150,7 @@ ALTER TABLE "public"."country_grades" DROP CONSTRAINT "country_grades_grade_fkey
 -- enforce.countries.countries_pkey
 ALTER TABLE "public"."countries" DROP CONSTRAINT "countries_pkey";
 ALTER TABLE "public"."countries" ADD CONSTRAINT "countries_pkey" PRIMARY KEY USING INDEX "countries_pkey_tenant";
+COMMENT ON CONSTRAINT "countries_pkey" ON "public"."countries" IS 'ISO 3166';
 
 -- enforce.country_grades.country_grades_pkey
 ALTER TABLE "public"."country_grades" DROP CONSTRAINT "country_grades_pkey";

@@ -1,10 +1,10 @@
+-- note: code to edit: ON CONFLICT (name) on counters becomes ON CONFLICT (tenant_id, name)
+-- note: code to edit: function bump(text) says ON CONFLICT on counters_pkey of counters
 -- note: code to edit: ON CONFLICT (Alias) on counters becomes ON CONFLICT (tenant_id, Alias)
 -- note: code to edit: function bump_alias(text) says ON CONFLICT on counters_alias_key of counters
 -- note: code to edit: ON CONFLICT (kind, n) on counters becomes ON CONFLICT (tenant_id, kind, n)
 -- note: code to edit: function bump_any(text) says ON CONFLICT on counters_kind_n_key of counters
 -- note: code to edit: function bump_kind(k text) says ON CONFLICT on counters_kind_n_key of counters
--- note: code to edit: ON CONFLICT (name) on counters becomes ON CONFLICT (tenant_id, name)
--- note: code to edit: function bump(text) says ON CONFLICT on counters_pkey of counters
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

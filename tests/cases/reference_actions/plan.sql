@@ -162,6 +162,7 @@ ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_author_fkey";
 ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_nick_fkey";
 
 -- enforce.tasks.tasks_owner_fkey.drop
+COMMENT ON CONSTRAINT "tasks_tenant_owner_fk" ON "public"."tasks" IS 'tasks of somebody who left go';
 ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_owner_fkey";
 
 -- enforce.tasks.tasks_reviewer_fkey.drop

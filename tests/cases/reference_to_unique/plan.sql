@@ -1,6 +1,6 @@
--- note: code to edit: ON CONFLICT (serial_number) on products becomes ON CONFLICT (tenant_id, serial_number)
 -- note: code to edit: ON CONFLICT (shelf, place) on products becomes ON CONFLICT (tenant_id, shelf, place)
 -- note: code to edit: ON CONFLICT (sku) on products becomes ON CONFLICT (tenant_id, sku)
+-- note: code to edit: ON CONFLICT (serial_number) on products becomes ON CONFLICT (tenant_id, serial_number)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -50,9 +50,6 @@ ALTER TABLE "public"."stock" VALIDATE CONSTRAINT "stock_tenant_id_present";
 ALTER TABLE "public"."stock" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_tenant_id_present";
 
--- enforce.products.products_tenant_serial_number_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "products_tenant_serial_number_unique" ON "public"."products" USING btree ("tenant_id", "serial_number");
-
 -- enforce.products.products_tenant_shelf_place_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "products_tenant_shelf_place_unique" ON "public"."products" USING btree ("tenant_id", "shelf", "place");
 
@@ -64,6 +61,9 @@ CREATE UNIQUE INDEX CONCURRENTLY "products_tenant_sku_unique" ON "public"."produ
 
 -- enforce.products.products_tenant_sku_unique
 ALTER TABLE "public"."products" ADD CONSTRAINT "products_tenant_sku_unique" UNIQUE USING INDEX "products_tenant_sku_unique";
+
+-- enforce.products.products_tenant_serial_number_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "products_tenant_serial_number_unique" ON "public"."products" USING btree ("tenant_id", "serial_number");
 
 -- enforce.products.products_tenant_barcode_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "products_tenant_barcode_unique" ON "public"."products" USING btree ("tenant_id", "barcode");
@@ -119,14 +119,14 @@ ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_serial_number_fkey";
 -- enforce.stock.stock_sku_fkey.drop
 ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_sku_fkey";
 
--- enforce.products.products_serial_number.drop
-DROP INDEX "public"."products_serial_number";
-
 -- enforce.products.products_shelf_place_key.drop
 ALTER TABLE "public"."products" DROP CONSTRAINT "products_shelf_place_key";
 
 -- enforce.products.products_sku_key.drop
 ALTER TABLE "public"."products" DROP CONSTRAINT "products_sku_key";
+
+-- enforce.products.products_serial_number.drop
+DROP INDEX "public"."products_serial_number";
 
 -- enforce.products.products_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "products_tenant_id_idx" ON "public"."products" USING btree ("tenant_id");

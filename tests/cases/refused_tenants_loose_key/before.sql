@@ -1,7 +1,8 @@
+-- needs: citext
 -- The tenants table is there and its key takes 'a' and 'A' for one.
-CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE EXTENSION citext;
 CREATE TABLE tenants (
-    id text COLLATE caseless CONSTRAINT tenants_pkey PRIMARY KEY,
+    id citext CONSTRAINT tenants_pkey PRIMARY KEY,
     name text,
     slug text
 );

@@ -1,7 +1,7 @@
 -- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
 -- note: code to edit: ON CONFLICT (body) on logs becomes ON CONFLICT (tenant_id, body)
--- note: code to edit: ON CONFLICT (code) on users becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
+-- note: code to edit: ON CONFLICT (code) on users becomes ON CONFLICT (tenant_id, code)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -85,14 +85,14 @@ CREATE UNIQUE INDEX CONCURRENTLY "logs_tenant_body_unique" ON "public"."logs" US
 -- enforce.logs.logs_tenant_body_unique
 ALTER TABLE "public"."logs" ADD CONSTRAINT "logs_tenant_body_unique" UNIQUE USING INDEX "logs_tenant_body_unique";
 
--- enforce.users.users_tenant_code_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_code_unique" ON "public"."users" USING btree ("tenant_id", "code");
-
 -- enforce.users.users_tenant_email_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_email_unique" ON "public"."users" USING btree ("tenant_id", "email");
 
 -- enforce.users.users_tenant_email_unique
 ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_email_unique" UNIQUE USING INDEX "users_tenant_email_unique";
+
+-- enforce.users.users_tenant_code_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_code_unique" ON "public"."users" USING btree ("tenant_id", "code");
 
 -- enforce.kinds.kinds_pkey_tenant.build
 CREATE UNIQUE INDEX CONCURRENTLY "kinds_pkey_tenant" ON "public"."kinds" USING btree ("tenant_id", "kind");
@@ -124,15 +124,19 @@ ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_fk";
 -- enforce.logs.logs_body_key.drop
 ALTER TABLE "public"."logs" DROP CONSTRAINT "logs_body_key";
 
--- enforce.users.users_code.drop
-DROP INDEX "public"."users_code";
-
 -- enforce.users.users_email_key.drop
+ALTER TABLE "public"."users" REPLICA IDENTITY USING INDEX "users_tenant_email_unique";
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
+
+-- enforce.users.users_code.drop
+ALTER TABLE "public"."users" CLUSTER ON "users_tenant_code_unique";
+DROP INDEX "public"."users_code";
 
 -- enforce.kinds.kinds_pkey
 ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_pkey";
 ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_pkey" PRIMARY KEY USING INDEX "kinds_pkey_tenant";
+ALTER TABLE "public"."kinds" REPLICA IDENTITY USING INDEX "kinds_pkey";
+ALTER TABLE "public"."kinds" CLUSTER ON "kinds_pkey";
 
 -- enforce.kinds.kinds_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx" ON "public"."kinds" USING btree ("tenant_id");

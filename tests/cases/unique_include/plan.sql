@@ -1,5 +1,5 @@
--- note: code to edit: ON CONFLICT (name) on articles becomes ON CONFLICT (tenant_id, name)
 -- note: code to edit: ON CONFLICT (number) on articles becomes ON CONFLICT (tenant_id, number)
+-- note: code to edit: ON CONFLICT (name) on articles becomes ON CONFLICT (tenant_id, name)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -49,14 +49,14 @@ ALTER TABLE "public"."offers" VALIDATE CONSTRAINT "offers_tenant_id_present";
 ALTER TABLE "public"."offers" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."offers" DROP CONSTRAINT "offers_tenant_id_present";
 
--- enforce.articles.articles_tenant_name_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "articles_tenant_name_unique" ON "public"."articles" USING btree ("tenant_id", "name") INCLUDE ("price") WHERE ((price > (0)::numeric));
-
 -- enforce.articles.articles_tenant_number_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "articles_tenant_number_unique" ON "public"."articles" USING btree ("tenant_id", "number") INCLUDE ("name", "price");
 
 -- enforce.articles.articles_tenant_number_unique
 ALTER TABLE "public"."articles" ADD CONSTRAINT "articles_tenant_number_unique" UNIQUE USING INDEX "articles_tenant_number_unique";
+
+-- enforce.articles.articles_tenant_name_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "articles_tenant_name_unique" ON "public"."articles" USING btree ("tenant_id", "name") INCLUDE ("price") WHERE ((price > (0)::numeric));
 
 -- enforce.articles.articles_tenant_id_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "articles_tenant_id_unique" ON "public"."articles" USING btree ("tenant_id", "id");
@@ -94,11 +94,11 @@ ALTER TABLE "public"."offers" DROP CONSTRAINT "offers_article_fkey";
 -- enforce.offers.offers_number_fkey.drop
 ALTER TABLE "public"."offers" DROP CONSTRAINT "offers_number_fkey";
 
--- enforce.articles.articles_name.drop
-DROP INDEX "public"."articles_name";
-
 -- enforce.articles.articles_number_key.drop
 ALTER TABLE "public"."articles" DROP CONSTRAINT "articles_number_key";
+
+-- enforce.articles.articles_name.drop
+DROP INDEX "public"."articles_name";
 
 -- enforce.articles.articles_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "articles_tenant_id_idx" ON "public"."articles" USING btree ("tenant_id");

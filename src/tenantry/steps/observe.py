@@ -1,0 +1,147 @@
+"""Observe mode: policies in place that hide nothing yet, while what they would have hidden is recorded.
+
+Beside the canonical policy stands a second permissive one, for the members of one role only, whose sub-select
+calls a recording function. PostgreSQL ORs permissive policies and stops at the first that is true, so the
+function runs exactly where the canonical policy refuses a row. The order of evaluation is not documented: a
+self-test refuses observe mode on a server where it does not hold. Cut-over is revoking the membership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from tenantry import ddl, verify
+from tenantry.catalog import Policy, Table
+from tenantry.conversion import Conversion
+from tenantry.names import QName, display, literal, qualified, quote
+from tenantry.plan import Change, Lock, Phase
+
+POLICY = "observe"  # sorts before tenant_isolation, so that it is asked after it
+ROLE = "tenantry_legacy"
+_RELATION_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+
+
+def is_ours(policy: Policy) -> bool:
+    """True for a policy that observe mode left on a table."""
+    return policy.name == POLICY and policy.permissive and policy.roles == (ROLE,)
+
+
+def watched(table: Table) -> bool:
+    """True for a table in observe mode."""
+    return any(is_ours(p) for p in table.policies)
+
+
+def policy(table: QName) -> Policy:
+    """The recording policy of a table."""
+    call = f"(SELECT tenantry.observe({literal(display(table))}))"
+    return Policy(POLICY, True, "all", (ROLE,), call, call)
+
+
+def members(c: Conversion) -> list[str]:
+    """The logins of the application of today: whoever has rights on the tables, or owns them, and is bound by policies."""
+    tables = [t.table for t in c.tables] + [t for t, _ in c.through]
+    found = {t.owner for t in tables}
+    found |= {g.role for t in tables for g in t.grants if _RELATION_PRIVILEGES & set(g.privileges)}
+    if "" in found:  # granted to PUBLIC: any login may be the application
+        found |= set(c.catalog.roles_by_name)
+    roles = [c.catalog.roles_by_name.get(name) for name in sorted(found)]
+    return [r.name for r in roles if r is not None and r.login and not r.superuser and not r.bypass_rls]
+
+
+def prepare(c: Conversion) -> Iterator[Change]:
+    """The role, its members and the recording function, with the self-test."""
+    grants = tuple(f"GRANT {quote(ROLE)} TO {quote(name)}" for name in members(c))
+    joined = [f"pg_catalog.pg_has_role(r.oid, l.oid, 'USAGE') OR r.rolname <> {literal(n)}" for n in members(c)]
+    every = " AND ".join(f"({j})" for j in joined) or "true"
+    yield Change(
+        id="observe.role",
+        phase=Phase.OBSERVE,
+        object=ROLE,
+        why=f"Members of {ROLE} are shown every row until the cut-over: {', '.join(members(c)) or 'nobody yet'}.",
+        apply=(ddl.create_role(ROLE, login=False), *grants),
+        verify=(
+            f"SELECT EXISTS (SELECT FROM pg_catalog.pg_roles l WHERE l.rolname = {literal(ROLE)}"
+            f" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE NOT ({every})))"
+        ),
+        revert=(ddl.drop_role(ROLE),),
+    )
+    text = (resources.files("tenantry") / "sql" / "observe_create.sql").read_text(encoding="utf-8")
+    statements = tuple(s for s in text.split("\n\n") if not all(line.startswith("--") for line in s.splitlines()))
+    yield Change(
+        id="observe.function",
+        phase=Phase.OBSERVE,
+        object="tenantry.observe",
+        why="Records the statements that a policy would have filtered; first a test that the server asks it last.",
+        apply=(_self_test(c), *(s.rstrip().removesuffix(";") for s in statements)),
+        verify=verify.query("pg_catalog.to_regprocedure('tenantry.observe(text)') IS NOT NULL"),
+        revert=("DROP FUNCTION IF EXISTS tenantry.observe(text)",),
+    )
+
+
+def _self_test(c: Conversion) -> str:
+    """A table of its own whose second policy fails when it is asked for a row that the first one lets through."""
+    app = quote(c.spec.roles.app)
+    return "\n".join([
+        "DO $test$ BEGIN",
+        "  CREATE SCHEMA tenantry_self_test;",
+        "  CREATE TABLE tenantry_self_test.rows (tenant text);",
+        "  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');",
+        "  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS",
+        "    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;",
+        "  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');",
+        f"  CREATE POLICY {quote(POLICY)} ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));",
+        "  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;",
+        "  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;",
+        f"  GRANT USAGE ON SCHEMA tenantry_self_test TO {app};",
+        f"  GRANT SELECT ON tenantry_self_test.rows TO {app};",
+        "  SET LOCAL row_security = on;",
+        "  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN",
+        f"    SET LOCAL ROLE {app};  -- policies do not bind who runs this",
+        "  END IF;",
+        "  PERFORM tenant FROM tenantry_self_test.rows;",
+        "  RESET ROLE; SET LOCAL row_security = off;",
+        "  DROP SCHEMA tenantry_self_test CASCADE;",
+        "END $test$",
+    ])  # fmt: skip
+
+
+def cut_over(c: Conversion) -> Iterator[Change]:
+    """Take the recording policies away, and then the role: from here the canonical policy alone decides."""
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN
+    tables = _policed(c)
+    for table, pending in tables:
+        if not (pending or watched(table)):
+            continue
+        name = table.qname
+        yield Change(
+            id=f"{phase}.{display(name)}.observe",
+            phase=phase,
+            object=display(name),
+            why=f"{display(name)} shows and takes only rows of the session's tenant from here on.",
+            apply=(ddl.drop_policy(name, POLICY, if_exists=True),),
+            verify=verify.query(verify.negate(verify.any_policy(name, POLICY))),
+            lock=Lock.ACCESS_EXCLUSIVE,
+        )
+    if any(pending or watched(table) for table, pending in tables):
+        yield Change(
+            id=f"{phase}.{ROLE}",
+            phase=phase,
+            object=ROLE,
+            why="Nobody is exempt any more.",
+            apply=(ddl.drop_role(ROLE),),
+            verify=(
+                "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r"
+                f" ON r.oid = ANY (p.polroles) WHERE r.rolname = {literal(ROLE)})"
+            ),
+        )
+
+
+def _policed(c: Conversion) -> list[tuple[Table, bool]]:
+    """Every table under a policy, and whether this plan puts it in observe mode."""
+    known = c.catalog.by_name
+    names = [t.qname for t in c.tables] + [t.qname for t, _ in c.through] + [c.tenants]
+    if c.spec.audit is not None:
+        names.append(c.spec.audit.table)
+    tables = [known.get(n) or Table(n.schema, n.name, "table", "", ()) for n in names]
+    return [(t, c.online and not (t.row_security and t.forced)) for t in tables]

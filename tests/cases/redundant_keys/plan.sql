@@ -1,0 +1,224 @@
+-- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
+-- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
+-- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
+-- note: code to edit: ON CONFLICT (id) on users becomes ON CONFLICT (tenant_id, id)
+-- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- tenants.default
+INSERT INTO "public"."tenants" ("id", name, slug)
+VALUES ('first', 'First tenant', 'first')
+ON CONFLICT DO NOTHING;
+
+-- columns.kinds.tenant_id
+ALTER TABLE "public"."kinds" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- columns.posts.tenant_id
+ALTER TABLE "public"."posts" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."posts" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- columns.users.tenant_id
+ALTER TABLE "public"."users" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- enforce.kinds.tenant_id.check
+ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.kinds.tenant_id.validate
+ALTER TABLE "public"."kinds" VALIDATE CONSTRAINT "kinds_tenant_id_present";
+
+-- enforce.kinds.tenant_id.not_null
+ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_tenant_id_present";
+
+-- enforce.posts.tenant_id.check
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.posts.tenant_id.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_id_present";
+
+-- enforce.posts.tenant_id.not_null
+ALTER TABLE "public"."posts" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_tenant_id_present";
+
+-- enforce.users.tenant_id.check
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.users.tenant_id.validate
+ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_present";
+
+-- enforce.users.tenant_id.not_null
+ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_tenant_id_present";
+
+-- enforce.users.users_tenant_email_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_email_unique" ON "public"."users" USING btree ("tenant_id", "email");
+
+-- enforce.users.users_tenant_email_unique
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_email_unique" UNIQUE USING INDEX "users_tenant_email_unique";
+
+-- enforce.users.users_tenant_nick_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_nick_unique" ON "public"."users" USING btree ("tenant_id", "nick");
+
+-- enforce.users.users_tenant_nick_unique
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_nick_unique" UNIQUE USING INDEX "users_tenant_nick_unique" DEFERRABLE;
+
+-- enforce.users.users_tenant_id_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_id_unique" ON "public"."users" USING btree ("tenant_id", "id");
+
+-- enforce.users.users_tenant_nick_unique_2.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_nick_unique_2" ON "public"."users" USING btree ("tenant_id", "nick");
+
+-- enforce.kinds.kinds_pkey_tenant.build
+CREATE UNIQUE INDEX CONCURRENTLY "kinds_pkey_tenant" ON "public"."kinds" USING btree ("tenant_id", "kind");
+
+-- enforce.kinds.kinds_tenant_id_fk
+ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.kinds.kinds_tenant_id_fk.validate
+ALTER TABLE "public"."kinds" VALIDATE CONSTRAINT "kinds_tenant_id_fk";
+
+-- enforce.posts.posts_tenant_id_fk
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.posts.posts_tenant_id_fk.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_id_fk";
+
+-- enforce.users.users_tenant_id_fk
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.users.users_tenant_id_fk.validate
+ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_fk";
+
+-- enforce.posts.posts_tenant_kind_fk
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_kind_fk" FOREIGN KEY ("tenant_id", "kind") REFERENCES "public"."kinds" ("tenant_id", "kind") NOT VALID;
+
+-- enforce.posts.posts_tenant_kind_fk.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_kind_fk";
+
+-- enforce.posts.posts_tenant_user_fk
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_user_fk" FOREIGN KEY ("tenant_id", "user_id") REFERENCES "public"."users" ("tenant_id", "id") ON DELETE CASCADE NOT VALID;
+
+-- enforce.posts.posts_tenant_user_fk.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_user_fk";
+
+-- enforce.posts.posts_tenant_user_fk_2
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_user_fk_2" FOREIGN KEY ("tenant_id", "user_id") REFERENCES "public"."users" ("tenant_id", "id") NOT VALID;
+
+-- enforce.posts.posts_tenant_user_fk_2.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_user_fk_2";
+
+-- enforce.posts.posts_kind_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_kind_fkey";
+
+-- enforce.posts.posts_second_kind_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_second_kind_fkey";
+
+-- enforce.posts.posts_user_cascade_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_user_cascade_fkey";
+
+-- enforce.posts.posts_user_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_user_fkey";
+
+-- enforce.posts.a_user_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "a_user_fkey";
+
+-- enforce.kinds.a_kind.drop
+DROP INDEX "public"."a_kind";
+
+-- enforce.users.users_email_key.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
+
+-- enforce.users.users_nick_key.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "users_nick_key";
+
+-- enforce.users.a_third_email_key.drop
+DROP INDEX "public"."a_third_email_key";
+
+-- enforce.users.users_id.drop
+DROP INDEX "public"."users_id";
+
+-- enforce.users.users_nick.drop
+DROP INDEX "public"."users_nick";
+
+-- enforce.kinds.kinds_pkey
+ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_pkey";
+ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_pkey" PRIMARY KEY USING INDEX "kinds_pkey_tenant";
+
+-- enforce.kinds.kinds_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx" ON "public"."kinds" USING btree ("tenant_id");
+
+-- enforce.posts.posts_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "posts_tenant_id_idx" ON "public"."posts" USING btree ("tenant_id");
+
+-- enforce.users.users_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "users_tenant_id_idx" ON "public"."users" USING btree ("tenant_id");
+
+-- enforce.kinds.isolate
+ANALYZE "public"."kinds" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."kinds" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."kinds" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."kinds" FORCE ROW LEVEL SECURITY;
+
+-- enforce.posts.isolate
+ANALYZE "public"."posts" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."posts" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."posts" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."posts" FORCE ROW LEVEL SECURITY;
+
+-- enforce.users.isolate
+ANALYZE "public"."users" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."users" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."users" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."users" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.kinds.tenant_id.default
+ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.posts.tenant_id.default
+ALTER TABLE "public"."posts" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.users.tenant_id.default
+ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.kinds.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."kinds" TO "app_user";
+
+-- harden.posts.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."posts" TO "app_user";
+
+-- harden.users.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";

@@ -1,0 +1,1 @@
+SELECT * FROM entries e JOIN tenants t ON t.id = e.tenant_id WHERE t.slug <> e.team;

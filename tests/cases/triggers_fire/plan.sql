@@ -1,0 +1,75 @@
+-- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
+
+-- tenants.create
+CREATE TABLE "public"."tenants" (
+  "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+  name text NOT NULL,
+  slug text NOT NULL CONSTRAINT "tenants_slug_unique" UNIQUE,
+  domain text,
+  logo text,
+  is_active boolean NOT NULL DEFAULT true,
+  plan text NOT NULL DEFAULT 'freemium',
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '')
+);
+
+-- columns.entries.tenant_id
+ALTER TABLE "public"."entries" ADD COLUMN "tenant_id" text;
+ALTER TABLE "public"."entries" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- backfill.entries.tenants
+INSERT INTO "public"."tenants" (name, slug)
+SELECT v.value, v.value
+FROM (SELECT DISTINCT "team"::text AS value FROM "public"."entries") v WHERE v.value IS NOT NULL AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
+
+-- backfill.entries.tenant_id
+UPDATE "public"."entries" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text)
+WHERE a."tenant_id" IS NULL;
+
+-- enforce.entries.tenant_id.check
+ALTER TABLE "public"."entries" ADD CONSTRAINT "entries_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+
+-- enforce.entries.tenant_id.validate
+ALTER TABLE "public"."entries" VALIDATE CONSTRAINT "entries_tenant_id_present";
+
+-- enforce.entries.tenant_id.not_null
+ALTER TABLE "public"."entries" ALTER COLUMN "tenant_id" SET NOT NULL;
+ALTER TABLE "public"."entries" DROP CONSTRAINT "entries_tenant_id_present";
+
+-- enforce.entries.entries_tenant_id_fk
+ALTER TABLE "public"."entries" ADD CONSTRAINT "entries_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+
+-- enforce.entries.entries_tenant_id_fk.validate
+ALTER TABLE "public"."entries" VALIDATE CONSTRAINT "entries_tenant_id_fk";
+
+-- enforce.entries.entries_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "entries_tenant_id_idx" ON "public"."entries" USING btree ("tenant_id");
+
+-- enforce.entries.isolate
+ANALYZE "public"."entries" ("tenant_id");
+CREATE POLICY "tenant_isolation" ON "public"."entries" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."entries" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."entries" FORCE ROW LEVEL SECURITY;
+
+-- harden.role.app_user
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
+    CREATE ROLE "app_user" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- harden.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- harden.entries.tenant_id.default
+ALTER TABLE "public"."entries" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- harden.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- harden.entries.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."entries" TO "app_user";
