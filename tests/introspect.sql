@@ -39,6 +39,8 @@ ALTER TABLE room ADD CONSTRAINT room_true_check CHECK (true);
 COMMENT ON CONSTRAINT room_price_check ON room IS 'prices are positive';
 CREATE UNIQUE INDEX room_lower_idx ON room (lower(title), (number + other) DESC) WHERE price IS NOT NULL;
 CREATE INDEX room_desc_idx ON room (opened DESC NULLS LAST, price NULLS FIRST) WITH (fillfactor = 70);
+COMMENT ON INDEX room_desc_idx IS 'newest first';
+ALTER TABLE room CLUSTER ON room_desc_idx;
 CREATE INDEX room_data_idx ON room USING gin (data jsonb_path_ops);
 CREATE INDEX room_search_idx ON room USING gin (search);
 CREATE INDEX room_trgm_idx ON room USING gist (title gist_trgm_ops (siglen = 32));
@@ -60,6 +62,7 @@ CREATE UNLOGGED TABLE booking (
 );
 ALTER TABLE booking ADD CONSTRAINT booking_code_fk FOREIGN KEY (room_title, room_code) REFERENCES room (title, code)
     MATCH FULL ON UPDATE SET DEFAULT ON DELETE SET NULL (room_code) NOT VALID;
+ALTER TABLE booking REPLICA IDENTITY USING INDEX booking_pkey;
 ALTER TABLE booking ENABLE ROW LEVEL SECURITY;
 ALTER TABLE booking FORCE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON booking USING (owner = current_user);

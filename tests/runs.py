@@ -222,7 +222,7 @@ from tenantry.revert import revert
 def listen(event):
     print(type(event).__name__, event.step, flush=True)
     if sys.argv[4:] == [type(event).__name__, event.step]:
-        sys.stdin.read()  # for ever: its other end is closed by nobody
+        sys.stdin.read()  # until its other end is closed
 
 if sys.argv[1] == "apply":
     apply(sys.argv[2], Plan.from_json(Path(sys.argv[3]).read_text()), listen=listen)
@@ -235,7 +235,8 @@ else:
 def child(
     verb: str, db: Database, plan: Plan | None = None, stop_at: tuple[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run in another process, which says each event on its standard output and halts at ``stop_at``.
+    """A run in another process, which says each event on its standard output and halts at ``stop_at``
+    until its standard input is closed.
 
     Killed at the end if it still runs.
     """

@@ -254,6 +254,27 @@ def test_killed_in_a_statement_the_server_gives_it_up(db: Database, gate: Plan) 
     assert apply(db.dsn, gate).done == 1
 
 
+def test_killed_in_a_concurrent_build(db: Database) -> None:
+    made, building = plan(db, column(), index()), "query LIKE 'CREATE INDEX CONCURRENTLY%'"
+    with runs.child("apply", db, made, stop_at=("StepDone", column().id)) as process:
+        runs.read_until(process, f"StepDone {column().id}")
+        with runs.holding(db, "UPDATE notes SET body = 'y' WHERE id = 1"):
+            assert process.stdin is not None
+            process.stdin.close()  # go on
+            waits = (
+                f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {building} AND wait_event_type = 'Lock')"
+            )
+            runs.until(lambda: query(db, waits))
+            process.kill()
+            process.wait()
+            runs.until(lambda: runs.free(db), 15)
+    assert states(db) == {column().id: "done", index().id: "running"}
+    built = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('notes_tenant_idx')"
+    assert query(db, built) is False
+    assert apply(db.dsn, made).done == 1
+    assert query(db, built) is True
+
+
 def test_ctrl_c_cancels_the_statement_and_leaves_what_is_done(db: Database, gate: Plan) -> None:
     with runs.child("apply", db, gate) as process:
         runs.read_until(process, "StepStarted slow")

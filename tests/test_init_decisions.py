@@ -100,6 +100,13 @@ def test_a_parent_only_by_way_of_the_child_is_none() -> None:
     assert found["tree"]["backfill"] == {"parent": "projects"}
 
 
+def test_a_table_in_doubt_is_no_parent() -> None:
+    sessions = table("sessions", "token text!", "p uuid!", pk="token", fk={"p": "projects"})
+    hits = table("hits", "id uuid!", "s text!", fk={"s": "sessions.token"})
+    found = sources(of_org("projects"), sessions, hits)
+    assert found["sessions"] == found["hits"] == {"scope": "undecided"}
+
+
 def test_a_table_without_a_way_to_a_tenant_is_asked_about_and_mappings_are_offered() -> None:
     people = table("people", "id uuid!", "email text")
     members = of_org("members", "person uuid!", fk={"person": "people"})

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tenantry import introspect
+from tenantry import ddl, introspect
 from tenantry.catalog import (
     OWN_SCHEMA,
     Catalog,
@@ -152,6 +152,9 @@ def test_indexes(rich: Rich) -> None:
     excluded = rich.index("booking_free_excl")
     assert (excluded.exclusion, excluded.unique, excluded.method) == (True, False, "gist")
     assert (rich.index("event_only_idx").valid, rich.index("event_id_idx").valid) == (False, True)
+    assert rich.index("booking_pkey").replica_identity
+    assert (rich.index("room_desc_idx").clustered, rich.index("room_pkey").clustered) == (True, False)
+    assert (rich.index("room_desc_idx").comment, rich.index("room_pkey").comment) == ("newest first", None)
     assert [i.name for i in rich.table("booking").indexes] == ["booking_free_excl", "booking_pkey"]
 
 
@@ -162,24 +165,10 @@ def test_an_index_made_from_its_keys_is_the_same_index(rich: Rich, make_db: Make
     with db.connect() as conn:
         conn.execute(script(db).encode())
         for index in room.indexes:
-            if index.constraint is None:
-                conn.execute(f'DROP INDEX "{index.name}"; {_create(index, "room")}'.encode())
+            if index.constraint is None and not index.clustered:
+                conn.execute(f'DROP INDEX "{index.name}"'.encode())
+                conn.execute(ddl.create_index(room.qname, index).encode())
         assert introspect.read(conn).by_name[room.qname].indexes == room.indexes
-
-
-def _create(index: Index, table: str) -> str:
-    keys = ", ".join(
-        f"{k.expression or k.column}"
-        + (f" COLLATE {k.collation}" if k.collation else "")
-        + (f" {k.opclass}" if k.opclass else "")
-        + (" DESC" if k.descending else "")
-        + (" NULLS FIRST" if k.nulls_first else " NULLS LAST" if k.descending else "")
-        for k in index.keys
-    )
-    unique = "UNIQUE " if index.unique else ""
-    options = f" WITH ({', '.join(index.options)})" if index.options else ""
-    where = f" WHERE {index.predicate}" if index.predicate else ""
-    return f"CREATE {unique}INDEX {index.name} ON {table} USING {index.method} ({keys}){options}{where}"
 
 
 def test_foreign_keys(rich: Rich) -> None:

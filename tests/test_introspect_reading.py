@@ -1,6 +1,9 @@
 """Reading a database: transactions, errors, digests, and what only some servers have."""
 
+import gc
+import signal
 import subprocess
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,6 +180,21 @@ def test_a_lock_that_is_waited_for_too_long(db: Database) -> None:
             CatalogError, match=r"lock timeout; raise that timeout, or wait .* and read again"
         ):
             introspect.read(conn)
+
+
+def test_an_interrupt_ends_the_wait(db: Database) -> None:
+    with db.connect() as conn, db.connect(autocommit=False) as holder:
+        holder.execute("LOCK pg_policy IN ACCESS EXCLUSIVE MODE")
+        me = threading.get_ident()
+        interrupt = threading.Timer(0.5, lambda: signal.pthread_kill(me, signal.SIGINT))
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            introspect.read(conn)
+        interrupt.join()
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+        assert gc.isenabled()
+        holder.rollback()
+        assert introspect.read(conn).tables == ()
 
 
 def test_a_name_in_another_encoding(server: Server, db: Database) -> None:

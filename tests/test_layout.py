@@ -36,6 +36,8 @@ RANKS = {
     "session": 5,
     "apply": 6,
     "attacks": 6,
+    "cutover": 6,
+    "observe": 6,
     "audit": 6,
     "checks": 6,
     "revert": 6,

@@ -15,7 +15,7 @@ from tenantry import session as sessions
 from tenantry.errors import ApplyError, Drift
 from tenantry.journal import Cursor, PlanRow, StepRow
 from tenantry.names import QName, display
-from tenantry.plan import Backfill, Change, Lock, Plan
+from tenantry.plan import Backfill, Change, Lock, Phase, Plan
 from tenantry.progress import Batch, Listener, StepDone, StepSkipped, StepStarted, silent
 from tenantry.session import Session
 
@@ -28,17 +28,25 @@ SWEEPS = 3
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a run of :func:`apply` did; ``plan_id`` is the plan's in the journal, None for an empty plan."""
+    """What a run of :func:`apply` did; ``plan_id`` is the plan's in the journal, None for an empty plan.
+
+    ``left`` counts the steps of later phases that were not asked for.
+    """
 
     plan_id: int | None
     done: int
     skipped: int
     rows: int
     seconds: float
+    left: int = 0
 
 
-def apply(dsn: str, plan: Plan, *, listen: Listener | None = None) -> Applied:
+def apply(
+    dsn: str, plan: Plan, *, until: Phase | None = None, listen: Listener | None = None
+) -> Applied:
     """Bring a database to the state that a plan describes; run it again to resume after any interruption.
+
+    ``until`` is the last phase to run: a place to stop for days. The plan stays open until the rest is run.
 
     Raises Drift when the plan was made for another catalog, LockTimeout when a lock cannot be had, ApplyError
     for whatever else a step meets (what is done stays done), CatalogError for a server that cannot be used.
@@ -52,10 +60,14 @@ def apply(dsn: str, plan: Plan, *, listen: Listener | None = None) -> Applied:
         _check_sources(session, plan, known)
         journal.ensure(session.conn)
         run = _Run(session, plan, resumed.id if resumed else journal.begin(session.conn, plan), known)
-        filled = [_step(run, number, step) for number, step in enumerate(plan, 1)]
-        journal.finish(session.conn, run.plan_id)
+        phases = list(Phase)
+        wanted = phases if until is None else phases[: phases.index(until) + 1]
+        filled = [_step(run, number, step) for number, step in enumerate(plan, 1) if step.phase in wanted]
+        left = len(plan.steps) - len(filled)
+        if not left:
+            journal.finish(session.conn, run.plan_id)
     rows = [n for n in filled if n is not None]
-    return Applied(run.plan_id, len(rows), len(filled) - len(rows), sum(rows), time.monotonic() - begun)
+    return Applied(run.plan_id, len(rows), len(filled) - len(rows), sum(rows), time.monotonic() - begun, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +200,24 @@ def _in_transaction(run: _Run, number: int, step: Change) -> None:
     # A validation waits without making anybody else wait.
     timeout = 0 if step.lock is Lock.SHARE_UPDATE_EXCLUSIVE else sessions.LOCK_TIMEOUT
     with run.session.transaction(step.id, timeout):
-        for statement in step.apply:
-            run.session.run(step.id, statement)
-        # What is deferred must fail here, where it can be told which step it belongs to.
-        run.session.run(step.id, "SET CONSTRAINTS ALL IMMEDIATE")
+        if step.tables and step.lock in _BLOCKING:
+            run.session.reserve(step.id, step.tables)
+            run.session.seize(step.id, partial(_statements, run.session, step))
+        else:
+            _statements(run.session, step)
         _confirm(run.session, step)
         run.record(number, "done")
+
+
+# The locks that make an application wait, for reading or for writing.
+_BLOCKING = (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
+
+
+def _statements(session: Session, step: Change) -> None:
+    for statement in step.apply:
+        session.run(step.id, statement)
+    # What is deferred must fail here, where it can be told which step it belongs to.
+    session.run(step.id, "SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _outside_transaction(session: Session, step: Change) -> None:

@@ -45,7 +45,7 @@ class PlanError(TenantryError):
         self.pending = pending
         count = len(self.problems)
         head = (
-            f"{count} thing{'s' if count != 1 else ''} must be decided or changed before a plan can be made:"
+            f"{count} thing{'s' if count != 1 else ''} must be decided or changed first:"
         )
         super().__init__("\n".join([head, *(f"  - {p}" for p in self.problems)]))
 

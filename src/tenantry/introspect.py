@@ -390,13 +390,4 @@ def _sequences(rows: _Rows, names: _Names, grants: _Grants) -> Iterator[Sequence
 
 def _roles(rows: _Rows) -> Iterator[Role]:
     for name, superuser, bypass_rls, login, create_role, create_db, replication, member_of in rows:
-        yield Role(
-            name=name,
-            superuser=superuser,
-            bypass_rls=bypass_rls,
-            login=login,
-            create_role=create_role,
-            create_db=create_db,
-            replication=replication,
-            member_of=tuple(member_of),
-        )
+        yield Role(name, superuser, bypass_rls, login, create_role, create_db, replication, tuple(member_of))

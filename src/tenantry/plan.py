@@ -18,7 +18,11 @@ VERSION = 1
 
 
 class Phase(StrEnum):
-    """A place where a conversion can stop for days; also what one rendered file holds."""
+    """A place where a conversion can stop for days; also what one rendered file holds.
+
+    Online everything up to ``harden`` leaves old code working; ``observe`` puts policies in place that hide
+    nothing yet, and ``cutover`` lets them decide. A migrator's files know no such pause and have no such phases.
+    """
 
     TENANTS = "tenants"
     COLUMNS = "columns"
@@ -26,6 +30,8 @@ class Phase(StrEnum):
     ENFORCE = "enforce"
     AUDIT = "audit"
     HARDEN = "harden"
+    OBSERVE = "observe"
+    CUTOVER = "cutover"
 
 
 class Lock(StrEnum):
@@ -60,6 +66,7 @@ class Change:
     verify: str
     revert: tuple[str, ...] = ()
     lock: Lock = Lock.NONE
+    tables: tuple[QName, ...] = ()
     transactional: bool = True
     destructive: bool = False
     rows: int = 0

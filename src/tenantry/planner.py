@@ -11,7 +11,19 @@ from tenantry.errors import PlanError
 from tenantry.names import display
 from tenantry.plan import Backfill, Change, Phase, Plan, Profile
 from tenantry.spec import Spec
-from tenantry.steps import access, audit, backfill, columns, isolate, keys, references, swap, tenants, uniques
+from tenantry.steps import (
+    access,
+    audit,
+    backfill,
+    columns,
+    isolate,
+    keys,
+    observe,
+    references,
+    swap,
+    tenants,
+    uniques,
+)
 
 _PHASES = list(Phase)
 
@@ -22,7 +34,7 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
     Raises PlanError with every problem at once, before anything is planned.
     """
     conversion, problems = reconcile(spec, catalog, profile)
-    problems += _problems(conversion) if not problems else []
+    problems += _problems(conversion)
     if problems:
         pending = all(p.endswith(UNMENTIONED) for p in problems)
         raise PlanError(list(dict.fromkeys(problems)), pending=pending)
@@ -41,7 +53,7 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
 
 
 def _problems(c: Conversion) -> list[str]:
-    parts = (tenants, backfill, uniques, references, isolate, audit)
+    parts = (tenants, backfill, uniques, references, isolate, audit, access)
     return [p for part in parts for p in part.problems(c)]
 
 
@@ -62,12 +74,14 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from swap.drop_old(c, primary=False)
     yield from swap.drop_old(c, primary=True)
     yield from uniques.tenant_indexes(c)
-    yield from isolate.tables(c)
     yield from audit.steps(c)
     yield from access.roles(c)
+    yield from observe.prepare(c)
+    yield from isolate.tables(c)
     yield from isolate.through(c)
     yield from isolate.platform(c)
     yield from audit.guards(c)
+    yield from observe.cut_over(c)
     yield from columns.final_defaults(c)
     yield from access.kept_keys(c)
     yield from access.views(c)
@@ -89,6 +103,7 @@ _CONFLICT = re.compile(r"\bon\s+conflict\s*(?:\(([^()]*)\)|on\s+constraint\s+\"?
 def _notes(c: Conversion) -> Iterator[str]:
     """Code to edit and defaults taken."""
     yield from _conflict_targets(c)
+    yield from tenants.notes(c)
     yield from references.notes(c)
     yield from access.notes(c)
 

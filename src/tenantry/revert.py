@@ -25,9 +25,9 @@ _PRESENT = ("42P06", "42P07", "42701", "42710", "42723")
 class Reverted:
     """What a run of :func:`revert` did.
 
-    ``plans`` are the ids undone, newest first; ``left`` counts the steps that were there before or never done.
-    ``restored`` is True when the catalog is again the one that the oldest of the plans was made for; it is
-    False where others have changed the schema since.
+    ``plans`` are the ids undone, newest first. ``left`` counts the steps with something of their own to undo
+    that were not undone, because it was there before or was never done. ``restored`` is True when the catalog is
+    again the one that the oldest of the plans was made for; it is False where others have changed the schema.
     """
 
     plans: tuple[int, ...]
@@ -53,9 +53,9 @@ def revert(dsn: str, *, plan_id: int | None = None, listen: Listener | None = No
             return Reverted((), 0, 0, True, time.monotonic() - begun)
         # Asked without locks first, so that a refusal costs the application nothing.
         tables = session.persist("revert", partial(_look, session, undo))
-        steps, restored = session.persist("revert", partial(_undo_all, session, undo, tables))
-    left = sum(len(u.plan.steps) for u in undo) - steps
-    return Reverted(tuple(u.entry.id for u in undo), steps, left, restored, time.monotonic() - begun)
+        done, restored = session.persist("revert", partial(_undo_all, session, undo, tables))
+    left = sum(bool(step.revert) for u in undo for step in u.plan) - sum(bool(step.revert) for step in done)
+    return Reverted(tuple(u.entry.id for u in undo), len(done), left, restored, time.monotonic() - begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,11 @@ def _names(session: Session, query: str) -> list[QName]:
 # Undoing
 
 
-def _undo_all(session: Session, undo: Sequence[_Undo], tables: Iterable[QName]) -> tuple[int, bool]:
-    """Undo the plans in one transaction; returns the number of steps undone and whether all is as before."""
-    count = 0
+def _undo_all(
+    session: Session, undo: Sequence[_Undo], tables: Iterable[QName]
+) -> tuple[list[Change | Backfill], bool]:
+    """Undo the plans in one transaction; returns the steps undone and whether all is as before."""
+    done: list[Change | Backfill] = []
     with session.transaction("revert", sessions.LOCK_TIMEOUT):
         names = ", ".join(qualified(name) for name in tables)
         if names:  # nobody may add a row of a further tenant from here on
@@ -163,9 +165,9 @@ def _undo_all(session: Session, undo: Sequence[_Undo], tables: Iterable[QName]) 
         for u in undo:
             ordinals = [number for number, step, row in u.steps() if _undo(session, u, number, step, row)]
             journal.reverted(session.conn, u.entry.id, ordinals)
-            count += len(ordinals)
+            done += [u.plan.steps[number - 1] for number in ordinals]
         restored = introspect.read(session.conn).digest == undo[-1].entry.catalog_digest
-    return count, restored
+    return done, restored
 
 
 def _undo(session: Session, u: _Undo, number: int, step: Change | Backfill, row: StepRow) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TypeVar
@@ -16,6 +18,7 @@ import stamina
 from psycopg.rows import TupleRow
 
 from tenantry.errors import ApplyError, CatalogError, LockTimeout
+from tenantry.names import QName, qualified
 from tenantry.progress import Listener, Waiting
 
 MIN_VERSION = 150000
@@ -25,6 +28,8 @@ LOCK_TIMEOUT = 2.0
 # With these, a lock is asked for during about a minute.
 TRIES = 10
 FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.25, 8.0, 0.5
+# Seconds that each turn of a strong lock may wait: short ones first, which a quiet table needs, then bounded ones.
+TURNS = (0.02, 0.02, 0.05, 0.05, *[0.1] * 16)
 # Seconds after which a statement that still runs is asked what it waits for.
 WATCH_AFTER, WATCH_EVERY = 0.4, 0.4
 
@@ -163,6 +168,32 @@ class Session:
             return max(self.conn.execute(statement.encode(), parameters).rowcount, 0)
         except psycopg.Error as error:
             raise failure(self.verb, step, statement, error) from error
+
+    def reserve(self, step: str, tables: Sequence[QName]) -> None:
+        """First stage of a strong lock: one that no reader or writer waits for, and that ends an autovacuum.
+
+        Asked for with a short timeout, a strong lock never gets past an autovacuum, which the server cancels
+        only after deadlock_timeout (1 s); waited for that long, it would stop the application meanwhile.
+        """
+        for table in sorted(tables):
+            self.run(step, f"LOCK TABLE {qualified(table)} IN SHARE UPDATE EXCLUSIVE MODE")
+
+    def seize(self, step: str, work: Callable[[], None]) -> None:
+        """Second stage: try for the strong lock in short turns, and let go between them.
+
+        The application queues behind a turn for :data:`TURNS` seconds at most. After the last turn the lock
+        timeout is raised, and :meth:`persist` begins again later.
+        """
+        for number, seconds in enumerate(TURNS):
+            try:
+                with self.conn.transaction():
+                    self.conn.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}".encode())
+                    work()
+                return
+            except ApplyError as error:
+                if error.sqlstate != "55P03" or number + 1 == len(TURNS):
+                    raise
+            time.sleep(random.uniform(seconds, 4 * seconds))  # noqa: S311 - spreads the turns
 
     def ask(self, step: str, query: str) -> bool:
         """The answer of a boolean query, which cannot change anything. NULL is false.

@@ -36,7 +36,7 @@ def comment(text: str, indent: str = "", width: int = 100) -> list[str]:
 
     Control characters are shown as escapes: a name with a line break in it must not end the comment.
     """
-    shown = text
+    shown = _CONTROL.sub(lambda m: m.group().encode("unicode_escape").decode(), text)
     lines = textwrap.wrap(
         shown, width - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -167,3 +167,16 @@ def constraint_comment(table: QName, name: str, comment: str) -> str:
         f"c.conrelid = {_regclass(table)} AND c.conname = {literal(name)}"
         f" AND pg_catalog.obj_description(c.oid, 'pg_constraint') = {literal(comment)}",
     )
+
+
+def statistics(table: QName, column_: str) -> str:
+    """The column has been analyzed."""
+    return (
+        f"EXISTS (SELECT FROM pg_catalog.pg_stats WHERE schemaname = {literal(table.schema)}"
+        f" AND tablename = {literal(table.name)} AND attname = {literal(column_)})"
+    )
+
+
+def empty(table: QName) -> str:
+    """The table has no row."""
+    return f"NOT EXISTS (SELECT FROM {qualified(table)})"

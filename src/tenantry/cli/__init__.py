@@ -14,9 +14,11 @@ import psycopg
 import typer
 
 from tenantry.cli.apply import apply
+from tenantry.cli.cutover import cutover
 from tenantry.cli.demo import demo
 from tenantry.cli.init import init
 from tenantry.cli.inspect import inspect
+from tenantry.cli.observe import observe
 from tenantry.cli.plan import plan
 from tenantry.cli.prove import prove
 from tenantry.cli.render import render
@@ -62,7 +64,8 @@ def _exit_code(error: Exception) -> int:
     return 3 if isinstance(error, (CatalogError, ApplyError, psycopg.Error)) else 2
 
 
-for verb in (inspect, init, plan, render, apply, status, revert, prove, demo, schema):
+_VERBS = (inspect, init, plan, render, apply, status, observe, cutover, revert, prove, demo, schema)
+for verb in _VERBS:
     app.command(verb.__name__)(_verb(verb))
 
 

@@ -20,7 +20,7 @@ from tenantry.cli._options import (
 )
 from tenantry.cli._progress import listener
 from tenantry.errors import SpecError
-from tenantry.plan import Plan
+from tenantry.plan import Phase, Plan
 from tenantry.report import plan as report
 
 
@@ -34,6 +34,10 @@ def apply(
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
     profile: ProfileOption = ProfileName.online,
+    until: Annotated[
+        Phase | None,
+        typer.Option(envvar="TENANTRY_UNTIL", help="Stop after this phase; run it again without to go on."),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -50,10 +54,12 @@ def apply(
         print(report.to_text(plan), end="")
         return 0
     with listener() as listen:
-        done = run_plan(dsn, plan, listen=listen)
+        done = run_plan(dsn, plan, until=until, listen=listen)
     print(
         f"{done.done} steps done, {done.skipped} already there, {done.rows} rows filled, {done.seconds:.1f} s."
     )
+    if done.left:
+        print(f"{done.left} steps of later phases are left: `tenantry status` says what may be deployed now.")
     return 0
 
 

@@ -66,11 +66,7 @@ class Decisions:
             return ""
         if login := evidence.login_like(table):
             return f"{login}, before a tenant is known"
-        return (
-            evidence.reference_like(self.catalog, table)
-            if self.mode is Mode.SINGLE or self.mode is Mode.FRESH
-            else ""
-        )
+        return evidence.reference_like(self.catalog, table) if self.mode in (Mode.SINGLE, Mode.FRESH) else ""
 
     def _carries(self, table: Table) -> bool:
         return bool(self.here.columns[table.qname]) and table.qname not in self.doubts
@@ -130,13 +126,13 @@ class Decisions:
     def _source(self, table: Table) -> Entry | None:
         """Where the tenant of existing rows comes from; None when each row has it already."""
         named = self.here.columns[table.qname]
-        parents = () if self.mode is Mode.FRESH else self.parents.of(table)
         if self.mode is Mode.SINGLE:
             return Entry(("backfill",), CONSTANT)
         if named and named[0].not_null and self.mode is Mode.TENANTS:
             return None
         if named and self.mode is Mode.COLUMNS:
             return self._from_values(named[0])
+        parents = () if self.mode is Mode.FRESH else self.parents.of(table)
         if not named and len(parents) == 1 and not parents[0].gap:
             return Entry(("backfill",), parents[0].source, note=f"by {parents[0].name}")
         return undecided("backfill", *self._source_question(named, parents))

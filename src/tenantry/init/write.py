@@ -150,7 +150,7 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield entry.line
         return
     behind = comment(entry.note)
-    if len(behind) == 1 and len(entry.line) + len(behind[0]) < _WIDTH:
+    if len(behind) == 1 and len(entry.line) + 2 + len(behind[0]) <= _WIDTH:
         yield f"{entry.line}  {behind[0]}"
     else:
         yield from behind

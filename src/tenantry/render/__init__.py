@@ -79,8 +79,8 @@ def _title(phase: Phase, column: str, audit_table: str) -> str:
             return f"enforce_{_slug(column)}"
         case Phase.AUDIT:
             return f"create_{_slug(audit_table)}"
-        case Phase.HARDEN:
-            return "harden"
+        case Phase.HARDEN | Phase.OBSERVE | Phase.CUTOVER:
+            return phase.value
 
 
 def _slug(name: str) -> str:
@@ -102,6 +102,10 @@ def _about(phase: Phase, column: str) -> str:
             return "The audit trail, append-only."
         case Phase.HARDEN:
             return "What is still open: references across tenants, defaults, roles and grants."
+        case Phase.OBSERVE:
+            return "Policies that hide nothing yet, and record what they would have hidden."
+        case Phase.CUTOVER:
+            return "The policies decide, and what old code leaned on goes."
 
 
 def comment(text: str, mark: str = "--") -> str:

@@ -14,6 +14,8 @@ _TITLES = {
     Phase.ENFORCE: "enforce: NOT NULL, keys, indexes, row level security",
     Phase.AUDIT: "audit: the trail",
     Phase.HARDEN: "harden: what the first phases leave open",
+    Phase.OBSERVE: "observe: policies in place that hide nothing yet, and record what they would have hidden",
+    Phase.CUTOVER: "cutover: the policies decide; old code without a tenant stops working here",
 }
 
 

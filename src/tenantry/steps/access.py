@@ -4,34 +4,103 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tenantry import ddl, verify
 from tenantry.catalog import Sequence as CatalogSequence
 from tenantry.catalog import Table, View
 from tenantry.conversion import Conversion
-from tenantry.names import QName, display, fit, literal, qualified, quote
+from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 
-WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 READ = ("SELECT",)
+CHANGE = ("INSERT", "UPDATE", "DELETE")
 APPEND = ("SELECT", "INSERT")
 # What no application needs, and each of which reaches past row level security.
 NEVER = ("TRUNCATE", "REFERENCES", "TRIGGER")
 
 
-def _relations(c: Conversion) -> list[tuple[QName, Table | None, tuple[str, ...]]]:
-    """Each relation of the conversion with what the application may do with it.
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """A relation of the conversion: what the application may do with it, and what it must not.
+
+    ``known`` is None for a table that the plan makes.
+    """
+
+    name: QName
+    known: Table | View | None
+    may: tuple[str, ...]
+    never: tuple[str, ...]
+
+
+def _relations(c: Conversion) -> list[_Relation]:
+    """Each table of the conversion.
 
     Partitions get nothing: access goes through the parent. Legacy children are tables of their own.
     """
     known = c.catalog.by_name
-    out: list[tuple[QName, Table | None, tuple[str, ...]]] = [(c.tenants, known.get(c.tenants), READ)]
-    out += [(t.qname, t.table, () if t.part == "partition" else WRITE) for t in c.tables]
-    out += [(t.qname, t, WRITE) for t, _ in c.through]
-    out += [(t.qname, t, READ) for t in c.shared]
+    out = [_Relation(c.tenants, known.get(c.tenants), READ, (*CHANGE, *NEVER))]
+    for table in [*(t.table for t in c.tables), *(t for t, _ in c.through)]:
+        out.append(_Relation(table.qname, table, () if table.partition_of else (*READ, *CHANGE), NEVER))
+    for table in c.shared:
+        out.append(_Relation(table.qname, table, () if table.partition_of else READ, (*CHANGE, *NEVER)))
     if c.spec.audit is not None:
-        out.append((c.spec.audit.table, known.get(c.spec.audit.table), APPEND))
+        name = c.spec.audit.table
+        out.append(_Relation(name, known.get(name), APPEND, ("UPDATE", "DELETE", *NEVER)))
+        # Partitions of the trail have neither its policy nor all of its guards.
+        out += [_Relation(t.qname, t, (), (*READ, *CHANGE, *NEVER)) for t in c.catalog.descendants(name)]
     return out
+
+
+def problems(c: Conversion) -> Iterator[str]:
+    """Roles that row level security would not bind, or that hold more than a grant can take away."""
+    yield from _role_problems(c)
+    app = c.catalog.roles_by_name.get(c.spec.roles.app)
+    if app is None:
+        return
+    mine = (app.name, *app.member_of)
+    materialized = [v for v in _tenant_views(c) if v.materialized]
+    for r in [*_relations(c), *(_Relation(v.qname, v, (), READ) for v in materialized)]:
+        if r.known is None:
+            continue
+        if r.known.owner in mine and (c.spec.roles.owner in (None, r.known.owner) or isinstance(r.known, View)):
+            yield f"{spell(r.name)}: belongs to {r.known.owner}, which the application role {app.name} is or may become; {_disown(r.known)}"
+        for role in app.member_of:
+            words = [w for w in r.never if w in r.known.privileges(role) | _PREDEFINED.get(role, frozenset())]
+            if words:
+                yield f"{spell(r.name)}: the application role {app.name} has {', '.join(words)} on it as a member of {role}; REVOKE {quote(role)} FROM {quote(app.name)}, or the privilege from {role}"
+    for view in _tenant_views(c):
+        if view.schema in c.spec.tenancy.schemas or view.materialized:
+            continue
+        if any("SELECT" in view.privileges(role) for role in ("", *mine)):
+            yield f"{display(view.qname)}: a view over rows of tenants that {app.name} may read, outside of the schemas to convert; add {view.schema!r} to [tenancy] schemas, or REVOKE SELECT on it"
+
+
+# What the predefined roles may do with every table.
+_PREDEFINED = {"pg_read_all_data": frozenset(READ), "pg_write_all_data": frozenset(CHANGE)}
+
+
+def _disown(known: Table | View) -> str:
+    if isinstance(known, View):
+        return "give it to another role"
+    return "set [roles] owner to a NOLOGIN role"
+
+
+def _role_problems(c: Conversion) -> Iterator[str]:
+    known, names = c.catalog.roles_by_name, c.spec.roles
+    app = known.get(names.app)
+    for role in [known.get(n) for n in (app.name, *app.member_of)] if app is not None else []:
+        if role is not None and (role.superuser or role.bypass_rls):
+            what = "is a superuser" if role.superuser else "has BYPASSRLS"
+            via = "" if role is app else f" and {names.app} is a member of it"
+            yield f"role {role.name}: {what}{via}, so row level security does not bind the application; name another role in [roles] app"
+    if names.owner == names.app:
+        yield f"[roles]: owner and app are both {names.app}; an owner can switch row level security off, so name two roles"
+    elif app is not None and names.owner in app.member_of:
+        yield f"role {names.owner}: is to own the tables and {names.app} is a member of it; REVOKE {quote(names.owner)} FROM {quote(names.app)}, or name another role in [roles] owner"
+    owner = known.get(names.owner) if names.owner else None
+    if owner is not None and owner.login:
+        yield f"role {owner.name}: can log in, and would own the tables; name a NOLOGIN role in [roles] owner"
 
 
 def roles(c: Conversion) -> Iterator[Change]:
@@ -54,22 +123,25 @@ def ownership(c: Conversion) -> Iterator[Change]:
     owner = c.spec.roles.owner
     if owner is None:
         return
-    for schema in sorted({name.schema for name, _, _ in _relations(c)}):
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN
+    for schema in sorted({r.name.schema for r in _relations(c)}):
         found = next((s for s in c.catalog.schemas if s.name == schema), None)
         if found is not None and "USAGE" not in found.privileges("") | found.privileges(owner) and found.owner != owner:
             yield _usage(schema, owner, "Foreign keys are checked with the owner's rights, which need the schema.")
-    for name, table, _ in _relations(c):
-        if table is not None and table.owner == owner:
+    for r in _relations(c):
+        name = r.name
+        if r.known is not None and r.known.owner == owner:
             continue
         yield Change(
-            id=f"harden.{display(name)}.owner",
-            phase=Phase.HARDEN,
+            id=f"{phase}.{display(name)}.owner",
+            phase=phase,
             object=display(name),
             why=f"Nobody logs in as {owner}, so nobody switches the protection of {display(name)} off by the way.",
             apply=(ddl.own(name, owner),),
             verify=verify.query(verify.owned(name, owner)),
-            revert=(ddl.own(name, table.owner),) if table is not None else (ddl.own_by_user(name),),
+            revert=(ddl.own(name, r.known.owner),) if r.known is not None else (ddl.own_by_user(name),),
             lock=Lock.ACCESS_EXCLUSIVE,
+            tables=(name,),
         )
 
 
@@ -85,13 +157,12 @@ def _usage(schema: str, role: str, why: str) -> Change:
 def grants(c: Conversion) -> Iterator[Change]:
     """What the application may do: rows, never TRUNCATE, REFERENCES or TRIGGER."""
     app = c.spec.roles.app
-    schemas = {name.schema for name, _, _ in _relations(c)}
+    schemas = {name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in _converted_views(c))]}
     for schema in c.catalog.schemas:
         if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(app):
             yield _usage(schema.name, app, "Without it the application finds no table.")
-    for name, table, wanted in _relations(c):
-        lack = NEVER if wanted == WRITE or not wanted else (*(p for p in WRITE if p not in wanted), *NEVER)
-        yield from _grant(app, "TABLE", name, table, wanted, lack)
+    for r in _relations(c):
+        yield from _grant(app, "TABLE", r.name, r.known, r.may, r.never)
     for sequence in _sequences(c):
         yield from _grant(app, "SEQUENCE", sequence.qname, sequence, ("USAGE",), ())
 
@@ -133,10 +204,10 @@ def _sequences(c: Conversion) -> list[CatalogSequence]:
     """Sequences behind column defaults of the tables that the application writes; identity needs no grant."""
     tables = {t.qname: t.table for t in c.tables} | {t.qname: t for t, _ in c.through}
     defaults = " ".join(col.default or "" for t in tables.values() for col in t.columns if not col.generated)
-    used = set(re.findall(r"nextval\('((?:[^']|'')*)'", defaults))
+    used = {u.replace("''", "'").replace('"', "") for u in re.findall(r"nextval\(\(*'((?:[^']|'')*)'", defaults)}
     return [
         s for s in c.catalog.sequences
-        if not s.identity and (s.table in tables or qualified(s.qname).replace('"', "") in {u.replace('"', "") for u in used})
+        if not s.identity and (s.table in tables or qualified(s.qname).replace('"', "") in used)
     ]  # fmt: skip
 
 
@@ -154,17 +225,23 @@ def _tenant_views(c: Conversion) -> list[View]:
         found.update({v.qname: v for v in more})
 
 
+def _converted_views(c: Conversion) -> list[View]:
+    """The views that the application reads: materialized ones hold every tenant's rows."""
+    return [v for v in _tenant_views(c) if not v.materialized and v.schema in c.spec.tenancy.schemas]
+
+
 def views(c: Conversion) -> Iterator[Change]:
     """A view runs with its owner's rights and would show every tenant's rows; materialized ones do whatever is done."""
     app = c.spec.roles.app
     for view in _tenant_views(c):
         if view.materialized:
-            yield from _grant(app, "TABLE", view.qname, view, (), ("SELECT",))
-            continue
+            yield from _grant(app, "TABLE", view.qname, view, (), READ)
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN
+    for view in _converted_views(c):
         if not view.security_invoker:
             yield Change(
-                id=f"harden.{display(view.qname)}.invoker",
-                phase=Phase.HARDEN,
+                id=f"{phase}.{display(view.qname)}.invoker",
+                phase=phase,
                 object=display(view.qname),
                 why="The view reads with the rights of who asks, so the policies of its tables hold.",
                 apply=(ddl.security_invoker(view.qname, on=True),),
@@ -177,7 +254,7 @@ def views(c: Conversion) -> Iterator[Change]:
 
 def kept_keys(c: Conversion) -> Iterator[Change]:
     """A key that stays unique across tenants says why, in the database itself."""
-    for table in c.roots:
+    for table in c.tables:
         for name, rule in sorted(table.rule.unique.items()):
             constraint = table.table.constraint(name)
             if rule.scope != "global" or constraint is None:
@@ -200,9 +277,7 @@ def kept_keys(c: Conversion) -> Iterator[Change]:
 def notes(c: Conversion) -> Iterator[str]:
     """What a person should know about rights."""
     app = c.spec.roles.app
-    for view in _tenant_views(c):
-        if view.materialized:
-            yield f"{display(view.qname)}: a materialized view holds the rows of every tenant and cannot have a policy; {app} gets no right on it"
+    yield from _view_notes(c)
     tenant_names = {t.table.name for t in c.tables}
     for function in c.catalog.functions:
         if function.security_definer and function.extension is None and any(
@@ -217,3 +292,19 @@ def notes(c: Conversion) -> Iterator[str]:
                 yield f"role {owner}: owns tables today and loses its rights on them; an application that connects as it must connect as {app}"
     if c.spec.roles.app not in c.catalog.roles_by_name:
         yield f"role {app}: is made without a password; set one ({literal(app)} cannot log in over a password line of pg_hba.conf until then)"
+
+
+def _view_notes(c: Conversion) -> Iterator[str]:
+    """Views that are left alone, and what a view needs beside the tables of the conversion."""
+    app = c.spec.roles.app
+    readable = {r.name for r in _relations(c)}
+    for view in _tenant_views(c):
+        if view.materialized:
+            yield f"{display(view.qname)}: a materialized view holds the rows of every tenant and cannot have a policy; {app} gets no right on it"
+        elif view not in _converted_views(c):
+            yield f"{display(view.qname)}: a view over rows of tenants outside of the schemas to convert; it keeps its owner's rights, and {app} has none on it"
+        else:
+            tables = [c.catalog.by_name[n] for n in view.reads if n in c.catalog.by_name and n not in readable]
+            for table in tables:
+                if "SELECT" not in table.privileges(app) | table.privileges(""):
+                    yield f"{display(view.qname)}: reads {display(table.qname)} too, on which {app} has no right; GRANT SELECT on it, or the view fails for the application"

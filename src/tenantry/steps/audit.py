@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tenantry import ddl, verify
 from tenantry.catalog import Index, Key, Table
-from tenantry.conversion import Conversion
-from tenantry.names import QName, display, fit, literal, qualified, quote, spell
+from tenantry.conversion import Conversion, place_problems
+from tenantry.names import QName, display, free, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
+from tenantry.steps.tenants import unprivileged
 
 GUARD = "no_audit_update"
 STATEMENT_GUARD = "no_audit_statement"
 TRUNCATE_GUARD = "no_audit_truncate"
 FUNCTION = "prevent_audit_modification"
+_GUARDS = (
+    (GUARD, "UPDATE OR DELETE", "ROW"),
+    (STATEMENT_GUARD, "UPDATE OR DELETE", "STATEMENT"),
+    (TRUNCATE_GUARD, "TRUNCATE", "STATEMENT"),
+)
 COLUMNS = ("id", "actor_id", "tenant_id", "action", "resource_type", "resource_id", "ip_address", "metadata", "created_at")
 
 
@@ -27,16 +34,44 @@ def _existing(c: Conversion) -> Table | None:
 
 
 def problems(c: Conversion) -> Iterator[str]:
-    """A table of that name that is something else."""
-    table = _existing(c)
+    """What keeps the trail from being made, or a table of that name from being it."""
+    name, table = _table(c), _existing(c)
+    if name is None:
+        return
+    yield from place_problems(c, name, "[audit] table")
+    yield from _guard_problems(c, name, table)
     if table is None:
         return
+    where, other = spell(table.qname), "or name another table in [audit]"
     missing = [n for n in COLUMNS if table.column(n) is None]
     if missing:
-        yield f"{spell(table.qname)}: is already there without column {', '.join(missing)}; add them, or name another table in [audit]"
+        yield f"{where}: is already there without column {', '.join(missing)}; add them, {other}"
+    needed = [
+        col.name for col in table.columns
+        if col.not_null and col.default is None and not col.identity and not col.generated and col.name not in COLUMNS
+    ]  # fmt: skip
+    if needed:
+        yield f"{where}: column {', '.join(needed)} must have a value that no event gives; give it a default, {other}"
     tenant = table.column("tenant_id")
-    if tenant is not None and tenant.type != c.type:
-        yield f"{spell(table.qname)}: tenant_id is {tenant.type} and the tenant type is {c.type}; convert it, or name another table in [audit]"
+    if tenant is not None and tenant.base != c.type:
+        yield f"{where}: tenant_id is {tenant.type} and the tenant type is {c.type}; convert it, {other}"
+
+
+def _guard_problems(c: Conversion, name: QName, table: Table | None) -> Iterator[str]:
+    """A function or trigger under a name of ours that does not do what ours does."""
+    function = _function(name)
+    for found in c.catalog.functions:
+        raises = re.search(r"\braise\s+exception\b", found.source, re.IGNORECASE)
+        if found.qname == function and not found.arguments and not raises:
+            yield f"{display(function)}(): is already there and raises no exception, so it would guard nothing; rename it"
+    for guard, events, each in _GUARDS if table is not None else ():
+        trigger = table.trigger(guard) if table is not None else None
+        wanted = set(events.lower().split(" or "))
+        if trigger is not None and not (
+            wanted <= set(trigger.events) and trigger.timing == "before" and trigger.row == (each == "ROW")
+            and not trigger.update_columns and trigger.function == function
+        ):  # fmt: skip
+            yield f"{spell(name)}: trigger {guard} is already there and is not BEFORE {events} FOR EACH {each} with {display(function)}(); rename or drop it"
 
 
 def steps(c: Conversion) -> Iterator[Change]:
@@ -47,7 +82,7 @@ def steps(c: Conversion) -> Iterator[Change]:
     if existing is None:
         yield _create(c, name)
     for suffix, column in (("tenant_created", "tenant_id"), ("actor", "actor_id"), ("action", "action")):
-        yield from _index(name, existing, suffix, column)
+        yield from _index(c, name, existing, suffix, column)
     yield from _guard(c, name, existing)
 
 
@@ -68,18 +103,19 @@ def _create(c: Conversion, name: QName) -> Change:
         phase=Phase.AUDIT,
         object=display(name),
         why="Who did what, in which tenant, from where. No foreign key: nothing that is deleted may take its trail along.",
-        apply=(f"CREATE TABLE {qualified(name)} (\n  {body}\n)",),
+        apply=(f"CREATE TABLE {qualified(name)} (\n  {body}\n)", *unprivileged(c, name)),
         verify=verify.query(verify.relation(name)),
         revert=(f"DROP TABLE {qualified(name)}",),
         destructive=True,
     )
 
 
-def _index(name: QName, existing: Table | None, suffix: str, column: str) -> Iterator[Change]:
+def _index(c: Conversion, name: QName, existing: Table | None, suffix: str, column: str) -> Iterator[Change]:
     keys = (Key(column), Key("created_at", descending=True, nulls_first=True))
-    index = Index(fit(f"{name.name}_{suffix}_idx"), "btree", keys)
-    if existing is not None and any(i.keys == keys and i.valid for i in existing.indexes):
+    if existing is not None and any(i.keys == keys and i.valid and i.predicate is None for i in existing.indexes):
         return
+    taken = c.catalog.relation_names.get(name.schema, frozenset())
+    index = Index(free(f"{name.name}_{suffix}_idx", taken), "btree", keys)
     yield Change(
         id=f"audit.{index.name}",
         phase=Phase.AUDIT,
@@ -89,6 +125,7 @@ def _index(name: QName, existing: Table | None, suffix: str, column: str) -> Ite
         verify=verify.query(verify.index(QName(name.schema, index.name))),
         revert=(ddl.drop_index(QName(name.schema, index.name)),),
         lock=Lock.SHARE,
+        tables=(name,),
         rows=existing.rows if existing else 0,
     )
 
@@ -99,8 +136,8 @@ def _function(name: QName) -> QName:
 
 def _guard(c: Conversion, name: QName, existing: Table | None) -> Iterator[Change]:
     function = _function(name)
-    there = any(f.qname == function for f in c.catalog.functions)
-    message = literal(f"Direct modification of {name.name} is forbidden")
+    there = any(f.qname == function and not f.arguments for f in c.catalog.functions)
+    message = literal(f"Direct modification of {name.name.replace('%', '%%')} is forbidden")
     body = (
         f"CREATE OR REPLACE FUNCTION {qualified(function)}() RETURNS trigger\n"
         "LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$\n"
@@ -125,7 +162,7 @@ def _trigger(name: QName, function: QName, guard: str, events: str, each: str, p
         id=f"{phase}.{display(name)}.{guard}", phase=phase, object=display(name), why=why,
         apply=(ddl.create_guard(name, guard, events, each, function),),
         verify=verify.query(verify.trigger(name, guard)),
-        revert=(ddl.drop_trigger(name, guard),), lock=Lock.SHARE_ROW_EXCLUSIVE,
+        revert=(ddl.drop_trigger(name, guard),), lock=Lock.SHARE_ROW_EXCLUSIVE, tables=(name,),
     )  # fmt: skip
 
 
@@ -146,6 +183,7 @@ def guards(c: Conversion) -> Iterator[Change]:
         trigger = existing.trigger(guard) if existing else None
         if trigger is not None and trigger.enabled == "A":
             continue
+        back = f"ALTER TABLE {qualified(name)} ENABLE TRIGGER {quote(guard)}"
         yield Change(
             id=f"harden.{display(name)}.{guard}.always",
             phase=Phase.HARDEN,
@@ -153,8 +191,9 @@ def guards(c: Conversion) -> Iterator[Change]:
             why="session_replication_role = replica switches ordinary triggers off; this one stays on.",
             apply=(ddl.enable_always(name, guard),),
             verify=verify.query(verify.trigger(name, guard, always=True)),
-            revert=(f"ALTER TABLE {qualified(name)} ENABLE TRIGGER {quote(guard)}",),
+            revert=(ddl.switch_trigger(name, trigger, on=True) if trigger is not None else back,),
             lock=Lock.SHARE_ROW_EXCLUSIVE,
+            tables=(name,),
         )
 
 

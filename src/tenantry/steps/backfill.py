@@ -8,7 +8,7 @@ from tenantry import ddl, verify
 from tenantry.catalog import Table, Trigger
 from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, literal, qualified, quote, spell
-from tenantry.plan import Backfill, Phase
+from tenantry.plan import Backfill, Lock, Phase
 from tenantry.spec import UNDECIDED, Constant, FromColumn, FromExpression, FromMapping, FromParent
 from tenantry.steps.columns import fills_itself, quoted
 
@@ -37,11 +37,10 @@ def problems(c: Conversion) -> Iterator[str]:
         yield from _source_problems(c, table, name)
         if not needed(c, table):
             continue
-        firing = [t for part in _members(c, table) for t in _fires(part)]
+        firing = {trigger.name for _, trigger in _firing(c, table)}
         if firing and table.rule.triggers in (None, UNDECIDED):
-            what = ", ".join(sorted({t.name for t in firing}))
-            yield f"{name}: the backfill is an UPDATE and trigger {what} would fire on every row; set triggers = \"disable\" or \"fire\""
-        rules = [r for part in _members(c, table) for r in part.rules if "(UPDATE)" in r]
+            yield f"{name}: the backfill is an UPDATE and trigger {', '.join(sorted(firing))} would fire on every row; set triggers = \"disable\" or \"fire\""
+        rules = [r for part in c.members(table) for r in part.table.rules if "(UPDATE)" in r]
         if rules:
             yield f"{name}: rule {', '.join(rules)} rewrites the UPDATE of the backfill; drop the rule, or make the scope ignored"
     if c.roots and not _ordered(c):
@@ -56,18 +55,20 @@ def _source_problems(c: Conversion, table: TenantTable, name: str) -> Iterator[s
             known = c.tenants_entry
             if known is not None and known.table.column(matches) is None:
                 yield f"{name}: backfill matches {matches!r}, which {spell(c.tenants)} does not have; name one of its columns"
+            elif known is not None and not create and needed(c, table) and not _unique(known.table, matches):
+                yield f"{name}: backfill matches {matches!r} of {spell(c.tenants)}, which is not unique, so that two tenants could match; make it unique, or match another column"
             if known is None and not create:
                 yield f"{name}: {spell(c.tenants)} is made by this plan and has nothing to match; set create = true in backfill"
             if known is None and matches not in (c.spec.tenancy.key, "name", "slug"):
                 yield f"{name}: backfill matches {matches!r}; a new tenants table can be matched by {c.spec.tenancy.key}, name or slug"
-        case FromParent(parent=parent, on=on):
+        case FromParent(parent=parent) if parent == table.qname:
+            yield f"{name}: is its own backfill parent; give it another source"
+        case FromParent(parent=parent, on=on) if c.get(parent) is not None:
             pairs = link(c, table.table, parent, on)
-            if pairs is None:
+            if not pairs:
                 yield f"{name}: not exactly one foreign key leads to {spell(parent)}; write on = {{ column = \"parent column\" }} in backfill"
             else:
                 yield from _pair_problems(c, table, parent, pairs, name)
-            if parent == table.qname:
-                yield f"{name}: is its own backfill parent; give it another source"
         case FromMapping(mapping=mapping, on=on, tenant=tenant):
             found = c.catalog.by_name.get(mapping)
             if found is None:
@@ -87,11 +88,15 @@ def _pair_problems(c: Conversion, table: TenantTable, other: QName, pairs: Mappi
             yield f"{name}: backfill on: {spell(other)} has no column {there!r}; correct the name"
 
 
+def _unique(table: Table, column: str) -> bool:
+    return any(i.plain and i.valid and i.key_columns == (column,) for i in table.indexes)
+
+
 def _ordered(c: Conversion) -> list[TenantTable]:
     """Parents before children; an empty list for a cycle (or for no tables at all)."""
     waiting, done, out = list(c.roots), set[QName](), list[TenantTable]()
     while waiting:
-        ready = [t for t in waiting if (p := _parent(c, t)) is None or p in done]
+        ready = [t for t in waiting if (p := _parent(c, t)) is None or p in done or p == t.qname]
         if not ready:
             return []
         out += ready
@@ -109,51 +114,60 @@ def _parent(c: Conversion, table: TenantTable) -> QName | None:
     return parent.root if parent is not None and parent.root != c.tenants else None
 
 
-def _members(c: Conversion, table: TenantTable) -> list[Table]:
-    return [table.table, *(t.table for t in c.tables if t.root == table.qname and t.part)]
+def _firing(c: Conversion, table: TenantTable) -> list[tuple[QName, Trigger]]:
+    """The triggers that the update of a table and its parts would fire.
 
-
-def _fires(table: Table) -> list[Trigger]:
-    # UPDATE OF names columns; the tenant column was not among them when it did not exist.
-    return [
-        t for t in table.triggers
-        if "update" in t.events and t.enabled in ("O", "A") and not t.update_columns and not t.inherited
-    ]  # fmt: skip
-
-
-def expression(c: Conversion, table: TenantTable, alias: str, *, filled: bool) -> str:
-    """The tenant of a row, as SQL over ``alias``.
-
-    ``filled`` says that parents already have their tenant; otherwise the parent's own source is followed, so
-    that the question can be asked before anything changes. Raises nothing: problems were reported before.
+    A trigger of a partitioned table is switched with its copies on the partitions; those are listed only where
+    their state is not that of the trigger above, so that each gets its own back.
     """
+    found: list[tuple[QName, Trigger]] = []
+    for part in c.members(table):
+        above = c.catalog.by_name.get(part.table.partition_of) if part.table.partition_of else None
+        for trigger in part.table.triggers:
+            model = above.trigger(trigger.name) if above is not None and trigger.inherited else None
+            same = model is not None and model.enabled == trigger.enabled
+            switched = model is not None and _fires(model, part.column)
+            if not same and (_fires(trigger, part.column) or switched):
+                found.append((part.qname, trigger))
+    return found
+
+
+def _fires(trigger: Trigger, column: str) -> bool:
+    touched = not trigger.update_columns or column in trigger.update_columns
+    return "update" in trigger.events and trigger.enabled in ("O", "A") and touched
+
+
+def _match(c: Conversion, table: TenantTable, source: FromColumn, alias: str) -> str:
+    """The condition under which a row's column names tenant ``k``; an empty text names none."""
+    known = c.tenants_entry.table.column(source.matches) if c.tenants_entry else None
+    here = table.table.column(source.column)
+    cast = "" if known and here and known.base == here.base else "::text"
+    return f"k.{quote(source.matches)}{cast} = {alias}.{quote(source.column)}{cast}"
+
+
+def _where(pairs: Mapping[str, str], there: str, here: str) -> str:
+    return " AND ".join(f"{there}.{quote(b)} = {here}.{quote(a)}" for a, b in pairs.items())
+
+
+def expression(c: Conversion, table: TenantTable, alias: str) -> str:
+    """The tenant of a row, as SQL over ``alias``; parents have theirs already. Problems were reported before."""
     match table.rule.backfill:
         case Constant(constant=constant):
             return f"{literal(constant)}::{c.type}"
-        case FromColumn(column=column, matches=matches):
+        case FromColumn() as source:
             key = quote(c.spec.tenancy.key)
-            known = c.tenants_entry.table.column(matches) if c.tenants_entry else None
-            here = table.table.column(column)
-            cast = "" if known and here and known.base == here.base else "::text"
-            where = f"k.{quote(matches)}{cast} = {alias}.{quote(column)}{cast}"
-            return f"(SELECT k.{key} FROM {qualified(c.tenants)} k WHERE {where})"
+            return f"(SELECT k.{key} FROM {qualified(c.tenants)} k WHERE {_match(c, table, source, alias)})"
         case FromParent(parent=parent, on=on):
-            pairs = link(c, table.table, parent, on) or {}
             target = c.get(parent)
             assert target is not None
-            inner = alias + "p"
-            where = " AND ".join(f"{inner}.{quote(b)} = {alias}.{quote(a)}" for a, b in pairs.items())
-            value = quoted(target, inner)
-            if not filled and target.existing is None:
-                root = c.get(target.root)
-                assert root is not None
-                value = expression(c, root, inner, filled=False)
-            return f"(SELECT {value} FROM {qualified(parent)} {inner} WHERE {where})"
+            where = _where(link(c, table.table, parent, on) or {}, "p", alias)
+            return f"(SELECT {quoted(target, 'p')} FROM {qualified(parent)} p WHERE {where})"
         case FromMapping(mapping=mapping, on=on, tenant=tenant):
-            where = " AND ".join(f"m.{quote(b)} = {alias}.{quote(a)}" for a, b in on.items())
+            where = _where(on, "m", alias)
             return f"(SELECT m.{quote(tenant)}::{c.type} FROM {qualified(mapping)} m WHERE {where})"
         case FromExpression(expression=text):
-            return f"({text})::{c.type}"
+            # The expression may end in a comment.
+            return f"({text}\n)::{c.type}"
         case _:
             return f"NULL::{c.type}"
 
@@ -166,12 +180,11 @@ def steps(c: Conversion) -> Iterator[Backfill]:
 
 
 def _step(c: Conversion, table: TenantTable) -> Backfill:
-    value = expression(c, table, "a", filled=True)
+    value = expression(c, table, "a")
     column = quote(table.column)
-    members = _members(c, table)
-    physical = [t for t in members if t.kind == "table"]
+    physical = [t.table for t in c.members(table) if t.table.kind == "table"]
     set_ = f"SET {column} = {value}\nWHERE a.{column} IS NULL"
-    off, on = _trigger_policy(table, members)
+    off, on = _trigger_policy(c, table)
     escaped = set_.replace("%", "%%")
     return Backfill(
         id=f"backfill.{table.label}.{table.column}",
@@ -186,10 +199,11 @@ def _step(c: Conversion, table: TenantTable) -> Backfill:
             for t in physical
         ),
         unresolved=_unresolved(c, table),
-        foreign_rows=f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE a.{column} IS DISTINCT FROM {value}",
+        foreign_rows=_foreign_rows(c, table, value),
         verify=verify.query(verify.no_nulls(table.qname, table.column)),
         before=off,
         after=on,
+        lock=Lock.SHARE_ROW_EXCLUSIVE if off else Lock.ROW_EXCLUSIVE,
         rows=sum(t.rows for t in physical),
         bytes=sum(t.bytes for t in physical),
     )  # fmt: skip
@@ -209,20 +223,79 @@ def _why(table: TenantTable) -> str:
             return f"An expression of the spec gives the tenant of each row of {table.label}."
 
 
+def _foreign_rows(c: Conversion, table: TenantTable, value: str) -> str:
+    """Counts the rows of other tenants than the source gives; where the column was there before, it stays."""
+    members = c.members(table)
+    other = f"a.{quote(table.column)} IS DISTINCT FROM {value}"
+    if all(t.existing is None for t in members):
+        return f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE {other}"
+    parts = [t for t in members if t.existing is None]
+    return "SELECT " + " + ".join(
+        f"(SELECT count(*) FROM ONLY {qualified(t.qname)} AS a WHERE {other})" for t in parts
+    ) if parts else ""
+
+
+# Asked before anything changes
+
+
 def _unresolved(c: Conversion, table: TenantTable) -> str:
-    """Counts the rows that would be left without a tenant; runs before the column exists."""
-    source = table.rule.backfill
-    if isinstance(source, FromColumn) and source.create:
-        value = f"a.{quote(source.column)}"
-    else:
-        value = expression(c, table, "a", filled=False)
-    unfilled = f" AND a.{quote(table.column)} IS NULL" if table.existing is not None else ""
-    return f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE {value} IS NULL{unfilled}"
+    """Counts the rows that would be left without a tenant, or with one that there is not."""
+    resolved = _resolved(c, table, "a")
+    return f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE ({resolved}) IS NOT TRUE"
 
 
-def _trigger_policy(table: TenantTable, members: list[Table]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _resolved(c: Conversion, table: TenantTable, alias: str) -> str:
+    """A condition: a row has a tenant already or its source yields one, and there is or will be that tenant.
+
+    The parent's own source is followed, since it has not been used yet.
+    """
+    existing = table.existing
+    if existing is None:
+        return _yields(c, table, alias)
+    held = _known(c, quoted(table, alias))
+    if existing.not_null or not needed(c, table):
+        return held
+    return f"CASE WHEN {quoted(table, alias)} IS NULL THEN {_yields(c, table, alias)} ELSE {held} END"
+
+
+def _yields(c: Conversion, table: TenantTable, alias: str) -> str:
+    match table.rule.backfill:
+        case FromColumn(create=True, column=column, matches=matches) as source:
+            given = f"{alias}.{quote(column)}::text <> ''"
+            if c.tenants_entry is None or _unique(c.tenants_entry.table, matches):
+                return given
+            twice = f"(SELECT count(*) FROM {qualified(c.tenants)} k WHERE {_match(c, table, source, alias)})"
+            return f"{given} AND {twice} < 2"
+        case FromColumn() as source:
+            return f"EXISTS (SELECT FROM {qualified(c.tenants)} k WHERE {_match(c, table, source, alias)})"
+        case FromParent(parent=parent, on=on):
+            target = c.get(parent)
+            root = c.get(target.root) if target is not None else None
+            assert root is not None
+            above = alias + "p"
+            pairs = link(c, table.table, parent, on) or {}
+            yields = "true" if parent == c.tenants else f"({_resolved(c, root, above)})"
+            return f"(SELECT {yields} FROM {qualified(parent)} {above} WHERE {_where(pairs, above, alias)})"
+        case _:
+            return _known(c, expression(c, table, alias))
+
+
+def _known(c: Conversion, value: str) -> str:
+    """A condition: a tenant of that key is there, or made by this plan."""
+    default = c.spec.tenancy.default
+    known = [f"v.id = {literal(default.id)}::{c.type}"] if default is not None else []
+    if c.tenants_entry is not None:
+        known.append(f"v.id IN (SELECT k.{quote(c.spec.tenancy.key)} FROM {qualified(c.tenants)} k)")
+    for table in c.roots:
+        source = table.rule.backfill
+        if isinstance(source, FromColumn) and source.create and source.matches == c.spec.tenancy.key:
+            known.append(f"v.id::text IN (SELECT k.{quote(source.column)}::text FROM {qualified(table.qname)} k)")
+    return f"(SELECT {' OR '.join(known) or 'false'} FROM (VALUES ({value})) AS v (id))"
+
+
+def _trigger_policy(c: Conversion, table: TenantTable) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if table.rule.triggers != "disable":
         return (), ()
-    pairs = [(t.qname, trigger) for t in members for trigger in _fires(t)]
+    pairs = _firing(c, table)
     off = tuple(ddl.switch_trigger(name, trigger, on=False) for name, trigger in pairs)
     return off, tuple(ddl.switch_trigger(name, trigger, on=True) for name, trigger in pairs)

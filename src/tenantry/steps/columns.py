@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tenantry import ddl, verify
 from tenantry.conversion import Conversion, TenantTable
-from tenantry.names import fit, literal, quote
+from tenantry.names import free, literal, quote
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Constant
 
@@ -53,6 +53,7 @@ def steps(c: Conversion) -> Iterator[Change]:
             verify=verify.query(verify.column(table.qname, table.column)),
             revert=(ddl.drop_column(table.qname, table.column), *_restored_defaults(c, table)),
             lock=Lock.ACCESS_EXCLUSIVE,
+            tables=(table.qname,),
         )
 
 
@@ -74,20 +75,22 @@ def expected_default(c: Conversion) -> tuple[str, ...]:
 def final_defaults(c: Conversion) -> Iterator[Change]:
     """The column's default is the session's tenant, nothing else."""
     expected = expected_default(c)
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN
     for table in c.roots:
         members = c.members(table)
         stale = [t for t in members if t.existing is not None and t.existing.default not in expected]
         if not stale and (table.existing is not None or _constant(table) is None):
             continue  # a column that is only added now gets its final default at once, unless old rows have one tenant
         yield Change(
-            id=f"harden.{table.label}.{table.column}.default",
-            phase=Phase.HARDEN,
+            id=f"{phase}.{table.label}.{table.column}.default",
+            phase=phase,
             object=table.label,
             why="A new row takes the tenant of the session; without one it is refused.",
             apply=(ddl.set_default(table.qname, table.column, ddl.tenant_default(c.spec.tenancy.setting, c.type)),),
-            verify=verify.query(*(verify.default(t.qname, t.column, expected) for t in dict.fromkeys([table, *stale]))),
+            verify=verify.query(*(verify.default(t.qname, t.column, expected) for t in (table, *(t for t in stale if t is not table)))),
             revert=_restored_defaults(c, table) if table.existing is not None else (),
             lock=Lock.ACCESS_EXCLUSIVE,
+            tables=(table.qname,),
         )
 
 
@@ -106,10 +109,10 @@ def not_null(c: Conversion) -> Iterator[Change]:
             yield Change(
                 id=f"{base}.not_null", phase=Phase.ENFORCE, object=table.label, why=why,
                 apply=(ddl.set_not_null(*where),), verify=verify.query(done), revert=undo,
-                lock=Lock.ACCESS_EXCLUSIVE, rows=table.table.rows, bytes=table.table.bytes,
+                lock=Lock.ACCESS_EXCLUSIVE, tables=(table.qname,), rows=table.table.rows, bytes=table.table.bytes,
             )  # fmt: skip
             continue
-        check = _check_name(table)
+        check = _check_name(c, table)
         present = table.table.constraint(check)
         either = [done, verify.constraint(table.qname, check, valid=False)]
         if present is None:
@@ -117,7 +120,8 @@ def not_null(c: Conversion) -> Iterator[Change]:
                 id=f"{base}.check", phase=Phase.ENFORCE, object=table.label,
                 why=f"{why} New rows at once; the scan of old rows follows under a weak lock.",
                 apply=(ddl.add_not_null_check(table.qname, check, table.column),),
-                verify=verify.query(verify.either(*either)), lock=Lock.ACCESS_EXCLUSIVE,
+                verify=verify.query(verify.either(*either)), lock=Lock.ACCESS_EXCLUSIVE, tables=(table.qname,),
+                revert=(ddl.drop_constraint(table.qname, check, if_exists=True),) if undo else (),
             )  # fmt: skip
         yield Change(
             id=f"{base}.validate", phase=Phase.ENFORCE, object=table.label,
@@ -131,7 +135,7 @@ def not_null(c: Conversion) -> Iterator[Change]:
             why=f"{why} The validated check spares the scan, then it goes.",
             apply=(ddl.set_not_null(*where), ddl.drop_constraint(table.qname, check)),
             verify=verify.query(done, verify.negate(verify.constraint(table.qname, check, valid=False))),
-            revert=undo, lock=Lock.ACCESS_EXCLUSIVE,
+            revert=undo, lock=Lock.ACCESS_EXCLUSIVE, tables=(table.qname,),
         )  # fmt: skip
 
 
@@ -144,8 +148,16 @@ def _nullable_again(c: Conversion, root: TenantTable) -> tuple[str, ...]:
     return (ddl.drop_not_null(root.qname, root.column), *kept)
 
 
-def _check_name(table: TenantTable) -> str:
-    return fit(f"{table.table.name}_{table.column}_present")
+def _check_name(c: Conversion, table: TenantTable) -> str:
+    """Of the check that this makes and drops; somebody else's constraint may have the obvious name."""
+    said = f"CHECK (({table.column} IS NOT NULL))".replace('"', "")
+    taken = {
+        k.name
+        for t in c.members(table)
+        for k in t.table.constraints
+        if k.columns != (t.column,) or not k.definition.replace('"', "").startswith(said)
+    }
+    return free(f"{table.table.name}_{table.column}_present", taken)
 
 
 def quoted(table: TenantTable, alias: str = "") -> str:

@@ -15,6 +15,7 @@ from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
+from tenantry.steps import observe
 from tenantry.steps.backfill import link
 
 POLICY = "tenant_isolation"
@@ -25,15 +26,12 @@ def _comparison(c: Conversion, column: str) -> str:
 
 
 def expected(c: Conversion, column: str) -> tuple[str, ...]:
-    """How the server deparses the canonical policy on a column, whichever way it quotes the name."""
-    setting = f"current_setting({literal(c.spec.tenancy.setting)}::text, true)"
-    if c.type == "text":
-        return (f"({column} = {setting})",)
-    typed = f"(NULLIF({setting}, ''::text))::{c.type}"
-    forms = [f"({column} = {typed})"]
-    if c.type.startswith("character varying"):
-        forms.append(f"(({column})::text = ({typed})::text)")
-    return tuple(forms)
+    """How the server deparses the canonical policy on a column: as it is, or below a domain or a length."""
+    value = f"current_setting({literal(c.spec.tenancy.setting)}::text, true)"
+    base = "text"
+    if not c.textual:
+        value, base = f"(NULLIF({value}, ''::text))::{c.type}", c.type
+    return (f"({column} = {value})", f"(({column})::{base} = {value})")
 
 
 def _policy(using: str) -> Policy:
@@ -42,17 +40,33 @@ def _policy(using: str) -> Policy:
 
 def problems(c: Conversion) -> Iterator[str]:
     """Policies already there that nobody decided about, or that would let other tenants' rows through."""
-    for table, rule in [*((t.table, t.rule) for t in c.tables), *c.through]:
-        for policy in table.policies:
-            if policy.name == POLICY:
-                continue
-            decision = rule.policies.get(policy.name, UNDECIDED)
-            if decision == UNDECIDED:
-                yield f"{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name} = \"drop\" or \"keep\""
-            elif decision == "keep" and policy.permissive and _reaches(c, policy):
-                yield f"{spell(table.qname)}: policy {policy.name} is permissive and would let rows through beside {POLICY}; drop it, make it RESTRICTIVE, or give it to another role"
+    for part in c.tables:
+        of = f" of {spell(part.root)}" if part.part == "partition" else ""
+        yield from _policy_problems(c, part.table, part.rule, of)
     for table, rule in c.through:
+        of = f" of {spell(table.partition_of)}" if table.partition_of else ""
+        yield from _policy_problems(c, table, rule, of)
         yield from _through_problems(c, table, rule)
+    for name, _ in _platform(c):
+        known = c.catalog.by_name.get(name)
+        for policy in known.policies if known is not None else ():
+            if policy.name != POLICY and policy.permissive and _reaches(c, policy):
+                yield _too_wide(name, policy)
+
+
+def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> Iterator[str]:
+    for policy in table.policies:
+        decision = rule.policies.get(policy.name, UNDECIDED)
+        if policy.name == POLICY or observe.is_ours(policy):
+            continue
+        if decision == UNDECIDED:
+            yield f"{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = \"drop\" or \"keep\""
+        elif decision == "keep" and policy.permissive and _reaches(c, policy):
+            yield _too_wide(table.qname, policy)
+
+
+def _too_wide(table: QName, policy: Policy) -> str:
+    return f"{spell(table)}: policy {policy.name} is permissive and would let rows through beside {POLICY}; drop it, make it RESTRICTIVE, or give it to another role"
 
 
 def _reaches(c: Conversion, policy: Policy) -> bool:
@@ -66,7 +80,8 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
     name = spell(table.qname)
     assert rule.parent is not None
     if c.get(rule.parent) is None:
-        yield f"{name}: parent {spell(rule.parent)} is not a tenant table; name one"
+        if c.refuses(rule.parent):
+            yield f"{name}: parent {spell(rule.parent)} is not a tenant table; name one"
         return
     pairs = link(c, table, rule.parent, rule.on)
     if not pairs:
@@ -95,43 +110,54 @@ def through(c: Conversion) -> Iterator[Change]:
         pairs = link(c, table, rule.parent, rule.on)
         assert parent is not None and pairs
         own = qualified(table.qname)
-        where = [f"p.{quote(b)} = {own}.{quote(a)}" for a, b in pairs.items()]
-        where.append(f"p.{_comparison(c, parent.column)}")
-        using = f"EXISTS (SELECT 1 FROM {qualified(rule.parent)} p WHERE {' AND '.join(where)})"
+        alias = "p" if table.name != "p" else "q"  # the server would spell ours in another way beside a table p
+        where = [f"{alias}.{quote(b)} = {own}.{quote(a)}" for a, b in pairs.items()]
+        where.append(f"{alias}.{_comparison(c, parent.column)}")
+        using = f"EXISTS (SELECT 1 FROM {qualified(rule.parent)} {alias} WHERE {' AND '.join(where)})"
         yield from _isolate(c, table, using, (), Phase.HARDEN, rule, None)
+
+
+def _platform(c: Conversion) -> list[tuple[QName, str]]:
+    """The tables of the platform, each with the column that holds the tenant."""
+    pairs = [(c.tenants, c.spec.tenancy.key)]
+    if c.spec.audit is not None:
+        pairs.append((c.spec.audit.table, "tenant_id"))
+    return pairs
 
 
 def platform(c: Conversion) -> Iterator[Change]:
     """Isolate the tenants table and the trail: a tenant sees its own row and its own events."""
-    known = c.catalog.by_name
-    pairs = [(c.tenants, c.spec.tenancy.key)]
-    if c.spec.audit is not None:
-        pairs.append((c.spec.audit.table, "tenant_id"))
-    for name, column in pairs:
-        table = known.get(name) or Table(name.schema, name.name, "table", "", ())
+    for name, column in _platform(c):
+        table = c.catalog.by_name.get(name) or Table(name.schema, name.name, "table", "", ())
         yield from _isolate(c, table, _comparison(c, column), expected(c, column), Phase.HARDEN, None, None)
 
 
 def _flat(text: str | None) -> str:
-    """An expression's text without quotes, layout and the schema prefix of the policy's own table."""
+    """An expression's text without quotes and layout."""
     return re.sub(r"\s+", " ", (text or "").replace('"', "")).strip()
 
 
-def _through_form(table: Table, using: str) -> set[str]:
-    """How the server deparses the EXISTS of :func:`through`: it names its own table without schema."""
-    text = _flat(using).replace(f"{table.schema}.{table.name}.", f"{table.name}.")
-    return {re.sub(r"[\s()]|::text", "", text).lower()}
+_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
+_CAST = re.compile(rf"::{_NAME}(?:\.{_NAME})?(?: varying| precision)?(?:\(\d+(?:,\d+)?\))?")
+_OPERATOR = re.compile(rf"OPERATOR\({_NAME}\.=\)")
+
+
+def _shape(table: Table, text: str | None) -> str:
+    """The EXISTS of :func:`through` without what the server spells in its own way: casts, parentheses, the
+    schema of an operator and of the policy's own table. Only ever compared, never made into SQL."""
+    plain = _flat(_OPERATOR.sub("=", _CAST.sub("", text or "")))
+    plain = plain.replace(f"{table.schema}.{table.name}.", f"{table.name}.")
+    return re.sub(r"[\s()]", "", plain).lower()
 
 
 def _current(table: Table, using: str, forms: tuple[str, ...]) -> bool:
     policy = table.policy(POLICY)
     if policy is None or not policy.permissive or policy.command != "all" or policy.roles:
         return False
+    texts = (policy.using, policy.check)
     if forms:
-        allowed = {_flat(f) for f in forms}
-        return _flat(policy.using) in allowed and (policy.check is None or _flat(policy.check) in allowed)
-    shape = [re.sub(r"[\s()]|::text", "", _flat(t)).lower() for t in (policy.using, policy.check or policy.using)]
-    return set(shape) == _through_form(table, using)
+        return {_flat(t) for t in texts} <= {_flat(f) for f in forms}
+    return {_shape(table, t) for t in texts} == {_shape(table, using)}
 
 
 def _isolate(
@@ -139,19 +165,21 @@ def _isolate(
     tenant: TenantTable | None,
 ) -> Iterator[Change]:  # fmt: skip
     name = table.qname
+    phase = Phase.OBSERVE if c.online else phase
     dropped = [p for p in table.policies if rule and p.name != POLICY and rule.policies.get(p.name) == "drop"]
     current = _current(table, using, forms)
     if table.row_security and table.forced and current and not dropped:
         return
     old = table.policy(POLICY)
-    apply: list[str] = []
     if tenant is not None and table.kind == "table" and not table.row_security:
-        # A new column has no statistics; the first plans under the policy would be guesses (seconds for milliseconds).
-        apply.append(ddl.analyze(name, tenant.column))
+        yield _analyze(table, tenant.column, phase)
+    apply: list[str] = []
     if not current:
         apply += [ddl.drop_policy(name, POLICY)] if old else []
         apply.append(ddl.create_policy(name, _policy(using)))
     apply += [ddl.drop_policy(name, p.name) for p in dropped]
+    if observe.starts(c, table):
+        apply.append(ddl.create_policy(name, observe.policy(name)))
     apply += [] if table.row_security else [ddl.row_security(name, "ENABLE")]
     apply += [] if table.forced else [ddl.row_security(name, "FORCE")]
     label = display(name)
@@ -164,15 +192,32 @@ def _isolate(
         why=f"The database shows and takes only rows of the session's tenant in {label}, whatever the query says.",
         apply=tuple(apply),
         verify=verify.query(*done),
-        revert=_undo(table, old, current, dropped),
+        revert=_undo(c, table, old, current, dropped),
         lock=Lock.ACCESS_EXCLUSIVE,
+        tables=(name,),
     )
 
 
-def _undo(table: Table, old: Policy | None, current: bool, dropped: list[Policy]) -> tuple[str, ...]:
+def _analyze(table: Table, column: str, phase: Phase) -> Change:
+    """A new column has no statistics; the first plans under the policy would be guesses (seconds for milliseconds)."""
+    name = table.qname
+    return Change(
+        id=f"{phase}.{display(name)}.analyze",
+        phase=phase,
+        object=display(name),
+        why=f"The planner learns how many rows a tenant has in {display(name)} before every query asks for one.",
+        apply=(ddl.analyze(name, column),),
+        verify=verify.query(verify.either(verify.statistics(name, column), verify.empty(name))),
+        lock=Lock.SHARE_UPDATE_EXCLUSIVE,
+        rows=table.rows,
+    )
+
+
+def _undo(c: Conversion, table: Table, old: Policy | None, current: bool, dropped: list[Policy]) -> tuple[str, ...]:
     name: QName = table.qname
     undo = [] if table.forced else [ddl.row_security(name, "NO FORCE")]
     undo += [] if table.row_security else [ddl.row_security(name, "DISABLE")]
+    undo += [ddl.drop_policy(name, observe.POLICY, if_exists=True)] if observe.starts(c, table) else []
     undo += [ddl.create_policy(name, p) for p in reversed(dropped)]
     if not current:
         undo.append(ddl.drop_policy(name, POLICY))

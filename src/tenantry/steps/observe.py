@@ -32,6 +32,11 @@ def watched(table: Table) -> bool:
     return any(is_ours(p) for p in table.policies)
 
 
+def starts(c: Conversion, table: Table) -> bool:
+    """True where this plan puts a table in observe mode: online, and not isolated before."""
+    return c.online and not (table.row_security and table.forced)
+
+
 def policy(table: QName) -> Policy:
     """The recording policy of a table."""
     call = f"(SELECT tenantry.observe({literal(display(table))}))"
@@ -50,20 +55,24 @@ def members(c: Conversion) -> list[str]:
 
 
 def prepare(c: Conversion) -> Iterator[Change]:
-    """The role, its members and the recording function, with the self-test."""
+    """The role, its members and the recording function, with the self-test; where a table needs them."""
+    if not any(pending for _, pending in _policed(c)):
+        return
     grants = tuple(f"GRANT {quote(ROLE)} TO {quote(name)}" for name in members(c))
-    joined = [f"pg_catalog.pg_has_role(r.oid, l.oid, 'USAGE') OR r.rolname <> {literal(n)}" for n in members(c)]
-    every = " AND ".join(f"({j})" for j in joined) or "true"
+    # After the cut-over the role is gone (or empty) for good: resumed then, this step must not bring it back.
+    over = [
+        condition
+        for table, pending in _policed(c)
+        if pending
+        for condition in (verify.row_security(table.qname), verify.negate(verify.any_policy(table.qname, POLICY)))
+    ]
     yield Change(
         id="observe.role",
         phase=Phase.OBSERVE,
         object=ROLE,
         why=f"Members of {ROLE} are shown every row until the cut-over: {', '.join(members(c)) or 'nobody yet'}.",
         apply=(ddl.create_role(ROLE, login=False), *grants),
-        verify=(
-            f"SELECT EXISTS (SELECT FROM pg_catalog.pg_roles l WHERE l.rolname = {literal(ROLE)}"
-            f" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE NOT ({every})))"
-        ),
+        verify=verify.query(verify.either(verify.role(ROLE), "(" + " AND ".join(over) + ")")),
         revert=(ddl.drop_role(ROLE),),
     )
     text = (resources.files("tenantry") / "sql" / "observe_create.sql").read_text(encoding="utf-8")
@@ -122,6 +131,7 @@ def cut_over(c: Conversion) -> Iterator[Change]:
             apply=(ddl.drop_policy(name, POLICY, if_exists=True),),
             verify=verify.query(verify.negate(verify.any_policy(name, POLICY))),
             lock=Lock.ACCESS_EXCLUSIVE,
+            tables=(name,),
         )
     if any(pending or watched(table) for table, pending in tables):
         yield Change(
@@ -130,9 +140,12 @@ def cut_over(c: Conversion) -> Iterator[Change]:
             object=ROLE,
             why="Nobody is exempt any more.",
             apply=(ddl.drop_role(ROLE),),
+            # Another database of the cluster may still need the role; there it has dependents.
             verify=(
-                "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r"
-                f" ON r.oid = ANY (p.polroles) WHERE r.rolname = {literal(ROLE)})"
+                f"SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = {literal(ROLE)}"
+                " AND NOT EXISTS (SELECT FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
+                " WHERE s.refobjid = r.oid AND s.refclassid = 'pg_catalog.pg_authid'::regclass"
+                " AND d.datname <> pg_catalog.current_database()))"
             ),
         )
 
@@ -144,4 +157,4 @@ def _policed(c: Conversion) -> list[tuple[Table, bool]]:
     if c.spec.audit is not None:
         names.append(c.spec.audit.table)
     tables = [known.get(n) or Table(n.schema, n.name, "table", "", ()) for n in names]
-    return [(t, c.online and not (t.row_security and t.forced)) for t in tables]
+    return [(t, starts(c, t)) for t in tables]

@@ -156,7 +156,8 @@ def _add(
         yield Change(
             id=base, phase=phase, object=table.label, why=why, apply=_unforced(c, table, fk, phase, statement),
             verify=verify.query(verify.constraint(table.qname, fk.name, valid=check)), revert=undo,
-            lock=Lock.ACCESS_EXCLUSIVE if _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE, rows=table.table.rows, bytes=table.table.bytes,
+            lock=Lock.ACCESS_EXCLUSIVE if _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE,
+            tables=_locked(table, fk), rows=table.table.rows, bytes=table.table.bytes,
         )  # fmt: skip
         return
     if not present:
@@ -164,7 +165,7 @@ def _add(
             id=base, phase=phase, object=table.label, why=f"{why} New rows at once; old rows follow.",
             apply=(ddl.add_foreign_key(table.qname, fk.name, fk, not_valid=True),),
             verify=verify.query(verify.constraint(table.qname, fk.name, valid=False)), revert=undo,
-            lock=Lock.SHARE_ROW_EXCLUSIVE,
+            lock=Lock.SHARE_ROW_EXCLUSIVE, tables=_locked(table, fk),
         )  # fmt: skip
     if check:
         statement = ddl.validate_constraint(table.qname, fk.name)
@@ -172,8 +173,14 @@ def _add(
         yield Change(
             id=f"{base}.validate", phase=phase, object=table.label, why="Reads every row, blocks nobody.",
             apply=apply, verify=verify.query(verify.constraint(table.qname, fk.name)),
-            lock=Lock.SHARE_UPDATE_EXCLUSIVE if len(apply) == 1 else Lock.ACCESS_EXCLUSIVE, rows=table.table.rows, bytes=table.table.bytes,
+            lock=Lock.SHARE_UPDATE_EXCLUSIVE if len(apply) == 1 else Lock.ACCESS_EXCLUSIVE,
+            tables=_locked(table, fk), rows=table.table.rows, bytes=table.table.bytes,
         )  # fmt: skip
+
+
+def _locked(table: TenantTable, fk: Constraint) -> tuple[QName, ...]:
+    """A foreign key is added to and dropped from both of its tables."""
+    return tuple(dict.fromkeys([table.qname, *([fk.references] if fk.references else [])]))
 
 
 def _forced(c: Conversion, table: TenantTable, fk: Constraint, phase: Phase) -> list[QName]:
@@ -231,5 +238,6 @@ def drop_old(c: Conversion) -> Iterator[Change]:
             verify=verify.query(verify.negate(verify.constraint(f.table.qname, f.old.name, valid=False))),
             revert=ddl.restore_constraint(f.table.qname, f.old),
             lock=Lock.ACCESS_EXCLUSIVE,
+            tables=_locked(f.table, f.old),
             rows=f.table.table.rows,
         )

@@ -10,7 +10,7 @@ from tenantry.conversion import Conversion
 from tenantry.names import QName
 from tenantry.plan import Change, Lock, Phase
 from tenantry.steps.keys import Replacement, keys
-from tenantry.steps.references import composites
+from tenantry.steps.references import Composite, composites
 from tenantry.steps.uniques import phase_of, restore, taken_over, uses
 
 
@@ -23,7 +23,10 @@ def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
 
 def _drop(c: Conversion, r: Replacement) -> Change:
     table = r.table.qname
-    phase = Phase.HARDEN if r.held_by and not c.online else Phase.ENFORCE
+    # Old code may name the key in ON CONFLICT, so online it goes with the cut-over. In files it waits for the
+    # references that stand on it, and for those that will stand on the new key: it tells what that one is for.
+    waits = r.held_by or any(_stands_on(f, r) for f in composites(c))
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN if waits else Phase.ENFORCE
     index = QName(table.schema, r.old.name)
     if r.constraint is not None:
         drop = ddl.drop_constraint(table, r.constraint.name)
@@ -39,7 +42,13 @@ def _drop(c: Conversion, r: Replacement) -> Change:
         verify=verify.query(verify.negate(there)),
         revert=restore(r.table, r.old, r.constraint),
         lock=Lock.ACCESS_EXCLUSIVE,
+        tables=(table,),
     )
+
+
+def _stands_on(f: Composite, r: Replacement) -> bool:
+    """True for a composite reference that the new key serves."""
+    return f.parent == r.table.qname and set(f.new.referenced) == set(r.new.key_columns)
 
 
 def _inherit(r: Replacement, name: str) -> Iterator[str]:
@@ -53,7 +62,7 @@ def _inherit(r: Replacement, name: str) -> Iterator[str]:
 
 
 def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
-    table, name, phase = r.table.qname, old.name, phase_of(c, primary=True)
+    table, name, phase = r.table.qname, old.name, Phase.CUTOVER if c.online else Phase.HARDEN
     add = (
         ddl.add_unique(table, name, r.new, old, primary=True)
         if r.partitioned
@@ -64,10 +73,7 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
     loose = [
         ddl.drop_constraint(f.table.qname, f.name)
         for f in composites(c)
-        if f.found is None
-        and not f.shared
-        and f.parent == table
-        and set(f.new.referenced) == set(r.new.key_columns)
+        if f.found is None and not f.shared and _stands_on(f, r)
     ]
     release, give_back = taken_over(c, r.table, r.new)
     return Change(
@@ -85,5 +91,6 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
             *give_back,
         ),
         lock=Lock.ACCESS_EXCLUSIVE,
+        tables=(table,),
         rows=r.table.table.rows if r.partitioned else 0,
     )

@@ -102,7 +102,11 @@ def _create_primary(c: Conversion, r: Replacement) -> Iterator[Change]:
     """A unique index first, so that composite foreign keys can point at it before the primary key is swapped."""
     if not r.partitioned and not r.built:
         why = f"Ids of {r.table.label} are unique within a tenant from now on."
-        yield build(c, r.table, r.new, phase_of(c, primary=True), why)
+        step = build(c, r.table, r.new, phase_of(c, primary=True), why)
+        # The swap gives the index the name of the primary key; resumed after it, this step is done.
+        swapped = verify.primary_key(r.table.qname, r.new.key_columns)
+        built = verify.index(QName(r.table.table.schema, r.new.name))
+        yield replace(step, verify=verify.query(verify.either(built, swapped)))
 
 
 def _leftover(table: TenantTable, index: Index) -> tuple[str, ...]:
@@ -122,6 +126,7 @@ def _add(table: TenantTable, index: Index, phase: Phase, why: str, statement: st
         verify=verify.query(verify.constraint(table.qname, index.name)),
         revert=(ddl.drop_constraint(table.qname, index.name),),
         lock=Lock.ACCESS_EXCLUSIVE,
+        tables=(table.qname,),
         rows=table.table.rows,
         bytes=table.table.bytes,
     )
@@ -142,6 +147,7 @@ def build(c: Conversion, table: TenantTable, index: Index, phase: Phase, why: st
         verify=verify.query(verify.index(name)),
         revert=(ddl.drop_index(name, if_exists=True),),  # gone already where a constraint took it over
         lock=Lock.SHARE_UPDATE_EXCLUSIVE if concurrently else Lock.SHARE,
+        tables=(table.qname,),
         transactional=not concurrently,
         rows=table.table.rows,
         bytes=table.table.bytes,
@@ -162,6 +168,7 @@ def adopt(
         verify=verify.query(verify.constraint(table.qname, index.name)),
         revert=(*release, ddl.drop_constraint(table.qname, index.name), *give_back),
         lock=Lock.ACCESS_EXCLUSIVE,
+        tables=(table.qname,),
     )
 
 

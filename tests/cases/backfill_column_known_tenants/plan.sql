@@ -47,9 +47,6 @@ CREATE POLICY "tenant_isolation" ON "public"."organizations" AS PERMISSIVE FOR A
 ALTER TABLE "public"."organizations" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."organizations" FORCE ROW LEVEL SECURITY;
 
--- harden.tickets.org_id.default
-ALTER TABLE "public"."tickets" ALTER COLUMN "org_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;
-
 -- harden.organizations.grants
 GRANT SELECT ON TABLE "public"."organizations" TO "app_user";
 

@@ -10,9 +10,10 @@ ALTER TABLE "public"."messages" ALTER COLUMN "tenant_id" SET DEFAULT nullif(curr
 -- backfill.messages.tenant_id
 UPDATE "public"."messages" AS a SET "tenant_id" = (case when "the 100% sender" like '%''%' then 'it''s'
      when "the 100% sender" like '%#%' escape '#' then '50%'
-     when a."the 100% sender" ~ '^[[:alpha:]]:' then format('%s:%s', 'a'::text, $$b$$) -- %(first)s
+     when "the 100% sender" ~ '^[[:alpha:]]:' then format('%s:%s', 'a'::text, $$b$$) -- %(first)s
      when length("the 100% sender") % 4 = 0 then 'nobody'
-     else E'\\rest' end)::text
+     else E'\\rest' end
+)::text
 WHERE a."tenant_id" IS NULL;
 
 -- enforce.messages.tenant_id.check
@@ -52,9 +53,6 @@ END $$;
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.messages.tenant_id.default
-ALTER TABLE "public"."messages" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 
 -- harden.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";

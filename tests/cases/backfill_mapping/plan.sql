@@ -46,9 +46,6 @@ CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO 
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.rentals.tenant_id.default
-ALTER TABLE "public"."rentals" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::bigint;
-
 -- harden.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 

@@ -20,8 +20,12 @@ VALUES ('first', 'First tenant', 'first')
 ON CONFLICT DO NOTHING;
 
 -- columns.documents.tenant_id
-ALTER TABLE "public"."documents" ADD COLUMN "tenant_id" text DEFAULT 'first'::text;
+ALTER TABLE "public"."documents" ADD COLUMN "tenant_id" text;
 ALTER TABLE "public"."documents" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
+
+-- backfill.documents.tenant_id
+UPDATE "public"."documents" AS a SET "tenant_id" = 'first'::text
+WHERE a."tenant_id" IS NULL;
 
 -- enforce.documents.tenant_id.check
 ALTER TABLE "public"."documents" ADD CONSTRAINT "documents_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;

@@ -1,3 +1,4 @@
+-- needs: file_fdw
 -- Tables that cannot be isolated through the table named: two keys lead there, none does, columns are missing, it is no tenant table.
 CREATE TABLE users (id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY);
 INSERT INTO users DEFAULT VALUES;
@@ -6,6 +7,6 @@ CREATE TABLE a (x integer CONSTRAINT a_x_fkey REFERENCES users, y integer CONSTR
 CREATE TABLE b (x integer);
 CREATE TABLE c (x integer);
 CREATE TABLE d (x integer CONSTRAINT d_x_fkey REFERENCES colours);
-CREATE FOREIGN DATA WRAPPER nothing;
-CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
-CREATE FOREIGN TABLE e (x integer) SERVER nowhere;
+CREATE EXTENSION file_fdw;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE e (x integer) SERVER nowhere OPTIONS (filename '/dev/null');

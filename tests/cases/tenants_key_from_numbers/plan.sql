@@ -20,7 +20,10 @@ ALTER TABLE "public"."calls" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(curren
 -- backfill.calls.tenants
 INSERT INTO "public"."tenants" ("id", name, slug)
 SELECT v.value::bigint, v.value, trim(both '-' from lower(regexp_replace(v.value, '[^[:alnum:]]+', '-', 'g')))
-FROM (SELECT DISTINCT "account"::text AS value FROM "public"."calls") v WHERE v.value IS NOT NULL AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."id"::text = v.value);
+FROM (SELECT DISTINCT "account"::text AS value FROM "public"."calls") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."id"::text = v.value);
+SELECT pg_catalog.setval(s.name, greatest(pg_catalog.nextval(s.name), (SELECT max("id") FROM "public"."tenants")))
+FROM (SELECT pg_catalog.pg_get_serial_sequence('"public"."tenants"', 'id')::regclass AS name) AS s
+WHERE s.name IS NOT NULL;
 
 -- backfill.calls.tenant_id
 UPDATE "public"."calls" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."id"::text = a."account"::text)
@@ -63,9 +66,6 @@ END $$;
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = nullif(current_setting('app.current_tenant_id', true), '')::bigint) WITH CHECK ("id" = nullif(current_setting('app.current_tenant_id', true), '')::bigint);
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.calls.tenant_id.default
-ALTER TABLE "public"."calls" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::bigint;
 
 -- harden.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";

@@ -1,8 +1,11 @@
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
+-- tenants.tenants_id_not_empty
+ALTER TABLE "public"."tenants" ADD CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '');
+
 -- columns.desks.tenant_id
 ALTER TABLE "public"."desks" ADD COLUMN "tenant_id" character varying(8);
-ALTER TABLE "public"."desks" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::character varying(8);
+ALTER TABLE "public"."desks" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 
 -- backfill.desks.tenant_id
 UPDATE "public"."desks" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."id"::text = a."branch"::text)
@@ -29,7 +32,7 @@ CREATE INDEX CONCURRENTLY "desks_tenant_id_idx" ON "public"."desks" USING btree 
 
 -- enforce.desks.isolate
 ANALYZE "public"."desks" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."desks" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::character varying(8)) WITH CHECK ("tenant_id" = nullif(current_setting('app.current_tenant_id', true), '')::character varying(8));
+CREATE POLICY "tenant_isolation" ON "public"."desks" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 ALTER TABLE "public"."desks" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."desks" FORCE ROW LEVEL SECURITY;
 
@@ -42,12 +45,9 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
 -- harden.tenants.isolate
-CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = nullif(current_setting('app.current_tenant_id', true), '')::character varying(8)) WITH CHECK ("id" = nullif(current_setting('app.current_tenant_id', true), '')::character varying(8));
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.desks.tenant_id.default
-ALTER TABLE "public"."desks" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::character varying(8);
 
 -- harden.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";

@@ -21,17 +21,21 @@ ALTER TABLE "public"."events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(curren
 -- backfill.events.tenants
 INSERT INTO "public"."tenants" (name, slug)
 SELECT v.value, v.value
-FROM (SELECT DISTINCT "team"::text AS value FROM "public"."events") v WHERE v.value IS NOT NULL AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
+FROM (SELECT DISTINCT "team"::text AS value FROM "public"."events") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
 
 -- backfill.events.tenant_id
 ALTER TABLE "public"."events" DISABLE TRIGGER "keep";
 ALTER TABLE "public"."events" DISABLE TRIGGER "keep_all";
 ALTER TABLE "public"."events_2024" DISABLE TRIGGER "keep_part";
+ALTER TABLE "public"."events_2024" DISABLE TRIGGER "quiet";
+ALTER TABLE "public"."events_rest" DISABLE TRIGGER "keep";
 UPDATE "public"."events" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text)
 WHERE a."tenant_id" IS NULL;
 ALTER TABLE "public"."events" ENABLE TRIGGER "keep";
 ALTER TABLE "public"."events" ENABLE TRIGGER "keep_all";
 ALTER TABLE "public"."events_2024" ENABLE TRIGGER "keep_part";
+ALTER TABLE "public"."events_2024" ENABLE TRIGGER "quiet";
+ALTER TABLE "public"."events_rest" DISABLE TRIGGER "keep";
 
 -- enforce.events.tenant_id.check
 ALTER TABLE "public"."events" ADD CONSTRAINT "events_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
@@ -81,9 +85,6 @@ END $$;
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.events.tenant_id.default
-ALTER TABLE "public"."events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 
 -- harden.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";

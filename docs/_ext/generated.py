@@ -1,0 +1,170 @@
+"""Pages that the program writes itself: where a page says `<!-- generated: NAME -->`, the text of `GENERATED[NAME]`.
+
+A Sphinx extension; nothing of it is kept in a file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tenantry import cli, spec
+
+_MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("source-read", lambda _app, _page, source: source.__setitem__(0, fill(source[0])))
+    return {"parallel_read_safe": True}
+
+
+def fill(page: str) -> str:
+    """A page with its generated parts. Raises KeyError for a name that nothing generates."""
+    return _MARK.sub(lambda found: GENERATED[found[1]](), page)
+
+
+# The command line
+
+
+def commands() -> str:
+    """Every verb with its arguments, options and their environment variables."""
+    group: Any = typer.main.get_command(cli.app)
+    verbs = ((verb, group.commands[verb.name].params) for verb in cli.app.registered_commands)
+    return "\n\n".join("\n".join(_verb(verb, parameters)) for verb, parameters in verbs)
+
+
+def _verb(verb: Any, parameters: list[Any]) -> Iterator[str]:
+    function = inspect.unwrap(verb.callback)
+    hints = typing.get_type_hints(function, include_extras=True)
+    arguments = [_argument(p) for p in parameters if p.param_type_name == "argument"]
+    yield f"## `tenantry {' '.join([verb.name, *arguments])}`"
+    yield ""
+    yield inspect.cleandoc(function.__doc__ or "")
+    if parameters:
+        yield ""
+        yield from _table(["option", "environment", "default", "means"])
+    for p in parameters:
+        value = _value(typing.get_args(hints[p.name])[0])
+        shown = _argument(p) if p.param_type_name == "argument" else f"{p.opts[0]} {value}".strip()
+        if shown == p.name.upper() and "|" in value:
+            shown += f" {value}"
+        yield _row([_code(shown), _code(p.envvar or ""), _code(_default(p.default)), p.help or ""])
+
+
+def _argument(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _value(kind: Any) -> str:
+    parts = [part for part in typing.get_args(kind) or (kind,) if part is not type(None)]
+    match parts[0]:
+        case type() as t if issubclass(t, Enum):
+            return "|".join(str(member.value) for member in t)
+        case type() as t if t is bool:
+            return ""
+        case type() as t if issubclass(t, Path):
+            return "FILE"
+        case type() as t if t is float:
+            return "NUMBER"
+    return "TEXT"
+
+
+def _default(value: Any) -> str:
+    if value is None or value is False or value == "":
+        return ""
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+# The spec
+
+
+def keys() -> str:
+    """Every key of tenantry.toml, section by section, from its JSON Schema."""
+    schema = spec.json_schema()
+    return "\n\n".join("\n".join(_section(schema, *section)) for section in _SECTIONS)
+
+
+# Heading, name in the JSON Schema, an example of how it is written.
+_SECTIONS = (
+    ("`[tenancy]`", "Tenancy", ""),
+    ("`[tenancy.default]`", "Tenant", ""),
+    ("`[roles]`", "Roles", ""),
+    ("`[audit]`", "Audit", "Without this section no trail is made."),
+    ("`[render]`", "Render", ""),
+    ("`[tables.NAME]`", "TableRule", "`NAME` is `table` or `\"schema.table\"`; without a schema it is `public`."),
+    ("`unique.KEY`", "UniqueRule", "Short: `\"tenant\"`."),
+    ("`backfill`: a constant", "Constant", '`backfill = { constant = "…" }`'),
+    ("`backfill`: a column", "FromColumn", '`backfill = { column = "…", matches = "…" }`'),
+    ("`backfill`: a parent", "FromParent", '`backfill = { parent = "…" }`'),
+    ("`backfill`: a mapping table", "FromMapping", '`backfill = { mapping = "…", on = { … = "…" }, tenant = "…" }`'),
+    ("`backfill`: an expression", "FromExpression", '`backfill = { expression = "…" }`'),
+)  # fmt: skip
+
+
+def _section(schema: Mapping[str, Any], heading: str, name: str, remark: str) -> Iterator[str]:
+    model = schema["$defs"][name]
+    yield f"## {heading}"
+    yield ""
+    yield " ".join(filter(None, [model.get("description", ""), remark]))
+    yield ""
+    yield from _table(["key", "type", "default", "means"])
+    for key, value in model["properties"].items():
+        default = "needed" if key in model.get("required", ()) else _toml(value.get("default"))
+        yield _row([_code(key), _type(value), default, value.get("description", "")])
+
+
+def _type(value: Mapping[str, Any]) -> str:
+    """What a key takes, in words for people."""
+    match value:
+        case {"anyOf": kinds} | {"oneOf": kinds}:
+            found = [_type(kind) for kind in kinds if kind.get("type") != "null"]
+            return " or ".join(dict.fromkeys(found))
+        case {"enum": choices}:
+            return ", ".join(_code(json.dumps(choice)) for choice in choices)
+        case {"const": choice}:
+            return _code(json.dumps(choice))
+        case {"$ref": reference}:
+            return _REFERRED.get(reference.rpartition("/")[2], "table")
+        case {"type": "object", "additionalProperties": dict() as inner}:
+            return f"table of {_type(inner)}"
+        case {"type": "array", "items": inner}:
+            return f"list of {_type(inner)}"
+    return {"string": "text", "boolean": "true or false", "integer": "whole number"}[value["type"]]
+
+
+_REFERRED = {
+    "UniqueRule": "a decision, below",
+    **dict.fromkeys(("Constant", "FromColumn", "FromParent", "FromMapping", "FromExpression"), "a source, below"),
+}  # fmt: skip
+
+
+def _toml(default: Any) -> str:
+    return "" if default in (None, "") else _code(json.dumps(default))
+
+
+# Markdown
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _table(heads: list[str]) -> Iterator[str]:
+    yield _row(heads)
+    yield _row(["---"] * len(heads))
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {"commands": commands, "keys": keys}

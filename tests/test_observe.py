@@ -1,0 +1,163 @@
+"""Observe mode and cut-over: nothing is hidden, everything is recorded, and then the policies decide."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from tenantry import planner, spec
+from tenantry.apply import apply
+from tenantry.cutover import cutover
+from tenantry.errors import ApplyError
+from tenantry.observe import observe, to_json, to_text
+from tenantry.plan import Phase, Plan
+from tests import reference
+from tests.servers import Database
+
+SPEC = """
+[tenancy.default]
+id = "first"
+name = "First"
+slug = "first"
+[roles]
+app = "{app}"
+[tables.note]
+scope = "tenant"
+backfill = {{ constant = "first" }}
+"""
+
+
+@pytest.fixture
+def old(db: Database) -> str:
+    """The login of the application of today."""
+    return db.role("old")
+
+
+@pytest.fixture
+def observed(db: Database, old: str) -> Plan:
+    """A small database, stopped in observe mode; its plan is what to go on with."""
+    with db.connect() as conn:
+        conn.execute("CREATE TABLE note (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, body text)")
+        conn.execute("INSERT INTO note (body) VALUES ('one'), ('two')")
+        conn.execute(f"CREATE ROLE {old} LOGIN".encode())
+        conn.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON note TO {old}".encode())
+    plan = planner.plan(spec.parse(SPEC.format(app=db.role("app"))), reference.catalog(db), "online")
+    done = apply(db.dsn, plan, until=Phase.OBSERVE)
+    assert done.left > 0
+    return plan
+
+
+def as_old(db: Database, old: str, tenant: str | None = None) -> psycopg.Connection[Any]:
+    conn = db.connect(user=old)
+    if tenant is not None:
+        conn.execute("SELECT set_config('app.current_tenant_id', %s, false)", [tenant])
+    return conn
+
+
+def count(conn: psycopg.Connection[Any]) -> int:
+    row = conn.execute("SELECT count(*) FROM note").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def statements(db: Database) -> set[str]:
+    return {o.statement for o in observe(db.dsn).observations}
+
+
+@pytest.mark.usefixtures("observed")
+def test_an_application_without_a_tenant_works_and_is_recorded(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        assert count(conn) == 2
+        conn.execute("INSERT INTO note (body) VALUES ('three')")  # falls to the tenant of the existing rows
+        conn.execute("UPDATE note SET body = 'x' WHERE id = 1")
+        conn.execute("DELETE FROM note WHERE id = 2")
+        assert count(conn) == 2
+    assert statements(db) == {
+        "SELECT count(*) FROM note",
+        "INSERT INTO note (body) VALUES (?)",
+        "UPDATE note SET body = ? WHERE id = ?",
+        "DELETE FROM note WHERE id = ?",
+    }
+    found = observe(db.dsn)
+    assert {o.relation for o in found.observations} == {"note"}
+    assert {o.role for o in found.observations} == {old}
+    assert "public.note" in found.watched
+    assert "UPDATE note SET body = ?" in to_text(found)
+    assert '"version": 1' in to_json(found)
+
+
+@pytest.mark.usefixtures("observed")
+def test_an_application_with_its_tenant_is_not_recorded(db: Database, old: str) -> None:
+    with as_old(db, old, "first") as conn:
+        assert count(conn) == 2
+        conn.execute("INSERT INTO note (body) VALUES ('three')")
+        conn.execute("UPDATE note SET body = 'x'")
+        conn.execute("DELETE FROM note WHERE id = 2")
+    assert observe(db.dsn).observations == ()
+
+
+@pytest.mark.usefixtures("observed")
+def test_a_read_only_transaction_works_and_is_counted_later(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        with conn.transaction():
+            conn.execute("SET TRANSACTION READ ONLY")
+            assert count(conn) == 2
+        assert observe(db.dsn).observations == ()
+        assert count(conn) == 2
+    (only,) = observe(db.dsn).observations
+    assert only.times == 2
+
+
+@pytest.mark.usefixtures("observed")
+def test_a_busy_session_writes_one_row_and_not_one_for_each_statement(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        for _ in range(50):
+            count(conn)
+    with db.connect() as conn:
+        assert conn.execute("SELECT count(*) FROM tenantry.observations").fetchone() == (1,)
+
+
+@pytest.mark.usefixtures("observed")
+def test_cut_over_and_back(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        assert count(conn) == 2
+        done = cutover(db.dsn)
+        assert "note" in done.tables
+        assert count(conn) == 0  # in the same session, with its plans
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("INSERT INTO note (body, tenant_id) VALUES ('four', 'first')")
+        conn.execute("SELECT set_config('app.current_tenant_id', 'first', false)")
+        assert count(conn) == 2
+        conn.execute("SELECT set_config('app.current_tenant_id', '', false)")
+        cutover(db.dsn, back=True)
+        assert count(conn) == 2
+
+
+@pytest.mark.usefixtures("observed")
+def test_cut_over_table_by_table_and_back(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        assert cutover(db.dsn, tables=["note"]).tables == ("note",)
+        assert count(conn) == 0
+        cutover(db.dsn, tables=["note"], back=True)
+        assert count(conn) == 2
+        cutover(db.dsn, tables=["note"])
+        cutover(db.dsn, back=True)  # of everything
+        assert count(conn) == 2
+
+
+def test_resumed_after_the_cut_over_nothing_is_let_through_again(db: Database, old: str, observed: Plan) -> None:
+    cutover(db.dsn)
+    with as_old(db, old) as conn:
+        done = apply(db.dsn, observed)
+        assert done.left == 0
+        assert count(conn) == 0
+    with db.connect() as conn:
+        assert conn.execute("SELECT FROM pg_roles WHERE rolname = 'tenantry_legacy'").fetchone() is None
+        assert conn.execute("SELECT FROM pg_policy WHERE polname = 'observe'").fetchone() is None
+    with pytest.raises(ApplyError, match="tenantry_legacy is not there"):
+        cutover(db.dsn, back=True)
+
+
+def test_a_table_that_is_not_isolated_cannot_be_cut_over(db: Database) -> None:
+    with pytest.raises(ApplyError, match="no table is in observe mode"):
+        cutover(db.dsn)
