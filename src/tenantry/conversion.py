@@ -128,6 +128,8 @@ def tenant_columns(fk: Constraint, table: TenantTable, parent: TenantTable) -> b
 def reconcile(spec: Spec, catalog: Catalog, profile: Profile) -> tuple[Conversion, list[str]]:
     """The conversion, and every problem found on the way (a sentence each: object, reason, next action)."""
     problems: list[str] = []
+    if spec.tenancy.undecided:
+        problems.append("[tenancy] tenants: is undecided; name the table that holds the tenants, or a new name to make one")
     chosen = _chosen(spec, catalog, problems)
     problems.extend(_family_problems(spec, catalog, chosen))
     conversion = Conversion(
