@@ -118,6 +118,11 @@ class Subject:
                     found.setdefault(table.qname, (table, name))
         return list(found.values())
 
+    def filled_columns(self) -> set[QName]:
+        """The tables whose tenant column was there and had gaps: a revert leaves what filled them."""
+        found = ((name, self.before.by_name[name].column(self.tenant_column(name))) for name in self.rows)
+        return {name for name, column in found if column is not None and not column.not_null}
+
     def count_rows(self, tables: Iterable[QName], *, without_tenant: bool) -> Rows:
         """Number and checksum of the rows of tables, of the columns that they had at first."""
         found = {}
@@ -199,9 +204,11 @@ def without_leftovers(before: Catalog, now: Catalog) -> Catalog:
 
 
 def by_hand(conn: psycopg.Connection[Any], steps: Sequence[Change | Backfill]) -> None:
-    """Run steps without the journal or the verifications, as somebody would in psql."""
+    """Run the steps that are not done, without the journal, as somebody would in psql."""
     conn.execute("SET row_security = off")
     for step in steps:
+        if holds(conn, step):
+            continue
         if step.transactional:
             with conn.transaction():
                 for statement in step.apply:

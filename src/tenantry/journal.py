@@ -29,11 +29,12 @@ State = Literal["running", "failed", "done", "skipped", "reverted"]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a backfill is: relation (index into ``batches``), next block, and the one after the last."""
+    """How far a backfill is: relation (index into ``batches``), next block, the one after the last, and the turn."""
 
     relation: int
     next: int
     last: int
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

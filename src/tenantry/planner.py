@@ -16,6 +16,7 @@ from tenantry.steps import (
     audit,
     backfill,
     columns,
+    fill,
     isolate,
     keys,
     observe,
@@ -62,6 +63,7 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     composite ones, which lift it for their own transaction."""
     yield from tenants.steps(c)
     yield from columns.steps(c)
+    yield from fill.steps(c)
     yield from tenants.from_values(c)
     yield from backfill.steps(c)
     yield from columns.not_null(c)
@@ -82,6 +84,7 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from isolate.platform(c)
     yield from audit.guards(c)
     yield from observe.cut_over(c)
+    yield from fill.cut_over(c)
     yield from columns.final_defaults(c)
     yield from access.kept_keys(c)
     yield from access.views(c)
@@ -104,6 +107,7 @@ def _notes(c: Conversion) -> Iterator[str]:
     """Code to edit and defaults taken."""
     yield from _conflict_targets(c)
     yield from tenants.notes(c)
+    yield from backfill.notes(c)
     yield from references.notes(c)
     yield from access.notes(c)
 

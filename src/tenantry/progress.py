@@ -59,7 +59,16 @@ class Waiting:
     blocked_by: tuple[str, ...]
 
 
-Event = StepStarted | StepSkipped | StepDone | Batch | Waiting
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """A standby is ``lag`` bytes behind and the backfill waits for it, since ``seconds``."""
+
+    step: str
+    lag: int
+    seconds: float
+
+
+Event = StepStarted | StepSkipped | StepDone | Batch | Waiting | Throttled
 Listener = Callable[[Event], None]
 
 

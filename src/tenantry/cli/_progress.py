@@ -16,7 +16,18 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from tenantry.progress import Batch, Event, Listener, StepDone, StepSkipped, StepStarted, Waiting, silent
+from tenantry.progress import (
+    Batch,
+    Event,
+    Listener,
+    StepDone,
+    StepSkipped,
+    StepStarted,
+    Throttled,
+    Waiting,
+    silent,
+)
+from tenantry.report.plan import size
 
 
 @contextmanager
@@ -53,5 +64,8 @@ def listener() -> Iterator[Listener]:
                     console.print(
                         f"  {step}: waited for a lock (try {tried}), held by {who}", highlight=False
                     )
+
+                case Throttled(step=step, lag=lag):
+                    bar.update(task, description=f"{step}: waits for a standby that is {size(lag)} behind")
 
         yield show

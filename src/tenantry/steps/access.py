@@ -64,7 +64,8 @@ def problems(c: Conversion) -> Iterator[str]:
         if r.known is None:
             continue
         if r.known.owner in mine and (c.spec.roles.owner in (None, r.known.owner) or isinstance(r.known, View)):
-            yield f"{spell(r.name)}: belongs to {r.known.owner}, which the application role {app.name} is or may become; {_disown(r.known)}"
+            action = "give it to another role" if isinstance(r.known, View) else "set [roles] owner to a NOLOGIN role"
+            yield f"{spell(r.name)}: belongs to {r.known.owner}, which the application role {app.name} is or may become; {action}"
         for role in app.member_of:
             words = [w for w in r.never if w in r.known.privileges(role) | _PREDEFINED.get(role, frozenset())]
             if words:
@@ -78,12 +79,6 @@ def problems(c: Conversion) -> Iterator[str]:
 
 # What the predefined roles may do with every table.
 _PREDEFINED = {"pg_read_all_data": frozenset(READ), "pg_write_all_data": frozenset(CHANGE)}
-
-
-def _disown(known: Table | View) -> str:
-    if isinstance(known, View):
-        return "give it to another role"
-    return "set [roles] owner to a NOLOGIN role"
 
 
 def _role_problems(c: Conversion) -> Iterator[str]:
@@ -132,14 +127,19 @@ def ownership(c: Conversion) -> Iterator[Change]:
         name = r.name
         if r.known is not None and r.known.owner == owner:
             continue
+        # Whoever owned a table and is not to own it keeps what is granted in the same transaction.
+        rights = _rights_after(c, r)
         yield Change(
             id=f"{phase}.{display(name)}.owner",
             phase=phase,
             object=display(name),
             why=f"Nobody logs in as {owner}, so nobody switches the protection of {display(name)} off by the way.",
-            apply=(ddl.own(name, owner),),
-            verify=verify.query(verify.owned(name, owner)),
-            revert=(ddl.own(name, r.known.owner),) if r.known is not None else (ddl.own_by_user(name),),
+            apply=(ddl.own(name, owner), *(s for right in rights for s in right.apply)),
+            verify=verify.query(verify.owned(name, owner), *(right.verify for right in rights)),
+            revert=(
+                *(s for right in rights for s in right.revert),
+                ddl.own(name, r.known.owner) if r.known is not None else ddl.own_by_user(name),
+            ),
             lock=Lock.ACCESS_EXCLUSIVE,
             tables=(name,),
         )
@@ -161,43 +161,79 @@ def grants(c: Conversion) -> Iterator[Change]:
     for schema in c.catalog.schemas:
         if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(app):
             yield _usage(schema.name, app, "Without it the application finds no table.")
+    late = [r.name for r in _relations(c) if _moves(c, r)]
     for r in _relations(c):
-        yield from _grant(app, "TABLE", r.name, r.known, r.may, r.never)
+        if r.name not in late:
+            yield from _granted(app, r.name, _rights(app, "TABLE", r.name, r.known, r.may, r.never))
     for sequence in _sequences(c):
-        yield from _grant(app, "SEQUENCE", sequence.qname, sequence, ("USAGE",), ())
+        if sequence.table not in late:
+            yield from _granted(app, sequence.qname, _sequence_rights(app, sequence))
 
 
-def _grant(
+def _moves(c: Conversion, r: _Relation) -> bool:
+    """True where the application owns a table, or may become its owner, and the plan gives it to another role."""
+    app, owner = c.spec.roles.app, c.spec.roles.owner
+    role = c.catalog.roles_by_name.get(app)
+    mine = (app, *(role.member_of if role is not None else ()))
+    return owner is not None and r.known is not None and r.known.owner in mine and r.known.owner != owner
+
+
+def _rights_after(c: Conversion, r: _Relation) -> list[_Rights]:
+    """What the application gets on a table, and on the sequences that move with it, once it does not own them."""
+    if not _moves(c, r):
+        return []
+    app = c.spec.roles.app
+    found = [_rights(app, "TABLE", r.name, r.known, r.may, r.never, owner=False)]
+    found += [_sequence_rights(app, s, owner=False) for s in _sequences(c) if s.table == r.name]
+    return [right for right in found if right is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    """What brings the application's rights on one relation to what they are to be, and back."""
+
+    why: str
+    apply: tuple[str, ...]
+    verify: str
+    revert: tuple[str, ...]
+
+
+def _sequence_rights(app: str, sequence: CatalogSequence, *, owner: bool = True) -> _Rights | None:
+    return _rights(app, "SEQUENCE", sequence.qname, sequence, ("USAGE",), (), owner=owner)
+
+
+def _rights(
     app: str, kind: str, name: QName, known: Table | CatalogSequence | View | None,
-    wanted: Sequence[str], lack: Sequence[str],
-) -> Iterator[Change]:  # fmt: skip
-    """Grant what is missing and revoke what is too much, from the application and from PUBLIC."""
+    may: Sequence[str], never: Sequence[str], *, owner: bool = True,
+) -> _Rights | None:  # fmt: skip
+    """Grant what is missing and revoke what is too much, from the application and from PUBLIC; None if all is well.
+
+    ``owner``: the application may still own it, and then holds every right without a grant.
+    """
     mine = known.privileges(app) if known is not None else frozenset()
     public = known.privileges("") if known is not None else frozenset()
-    missing = [p for p in wanted if p not in mine | public]
-    spare = [p for p in lack if p in mine]
-    spare_public = [p for p in lack if p in public]
-    if not missing and not spare and not spare_public:
-        return
+    own = owner and known is not None and known.owner == app
+    missing = [p for p in may if p not in mine | public and not own]
+    spare = [(role, [p for p in never if p in held]) for role, held in ((app, mine), ("", public))]
     where = qualified(name)
-    apply, undo = [], []
-    for role, words in ((app, spare), ("", spare_public)):
-        if words:
-            apply.append(ddl.revoke(kind, where, words, role))
-            undo.append(ddl.grant(kind, where, words, role))
+    apply = [ddl.revoke(kind, where, words, role) for role, words in spare if words]
+    undo = [ddl.grant(kind, where, words, role) for role, words in spare if words]
     if missing:
         apply.append(ddl.grant(kind, where, missing, app))
         undo.append(ddl.revoke(kind, where, missing, app))
-    may = ", ".join(w.lower() for w in wanted) or "reach it through its parent only"
-    yield Change(
-        id=f"harden.{display(name)}.grants",
-        phase=Phase.HARDEN,
-        object=display(name),
-        why=f"{app} may {may}." + (f" Never {', '.join(w.lower() for w in lack)}." if lack else ""),
-        apply=tuple(apply),
-        verify=verify.query(verify.privileges(kind.lower(), name, app, wanted, lack)),
-        revert=tuple(undo),
-    )
+    if not apply:
+        return None
+    why = f"{app} may {', '.join(w.lower() for w in may) or 'reach it through its parent only'}."
+    why += f" Never {', '.join(w.lower() for w in never)}." if never else ""
+    return _Rights(why, tuple(apply), verify.privileges(kind.lower(), name, app, may, never), tuple(undo))
+
+
+def _granted(app: str, name: QName, rights: _Rights | None) -> Iterator[Change]:
+    if rights is not None:
+        yield Change(
+            id=f"harden.{display(name)}.grants", phase=Phase.HARDEN, object=display(name), why=rights.why,
+            apply=rights.apply, verify=verify.query(rights.verify), revert=rights.revert,
+        )  # fmt: skip
 
 
 def _sequences(c: Conversion) -> list[CatalogSequence]:
@@ -235,7 +271,7 @@ def views(c: Conversion) -> Iterator[Change]:
     app = c.spec.roles.app
     for view in _tenant_views(c):
         if view.materialized:
-            yield from _grant(app, "TABLE", view.qname, view, (), READ)
+            yield from _granted(app, view.qname, _rights(app, "TABLE", view.qname, view, (), READ))
     phase = Phase.CUTOVER if c.online else Phase.HARDEN
     for view in _converted_views(c):
         if not view.security_invoker:
@@ -249,7 +285,7 @@ def views(c: Conversion) -> Iterator[Change]:
                 revert=(ddl.security_invoker(view.qname, on=False),),
                 lock=Lock.ACCESS_EXCLUSIVE,
             )
-        yield from _grant(app, "TABLE", view.qname, view, READ, ())
+        yield from _granted(app, view.qname, _rights(app, "TABLE", view.qname, view, READ, ()))
 
 
 def kept_keys(c: Conversion) -> Iterator[Change]:

@@ -195,7 +195,8 @@ def _step(c: Conversion, table: TenantTable) -> Backfill:
         batches=tuple(
             (t.qname,
              f"UPDATE ONLY {qualified(t.qname).replace('%', '%%')} AS a {escaped} "
-             "AND a.ctid >= %(first)s::tid AND a.ctid < %(last)s::tid")
+             "AND a.ctid >= %(first)s::tid AND a.ctid < %(last)s::tid "
+             "AND mod((a.ctid::text::point)[1]::int4, %(turns)s::int4) = %(turn)s::int4")
             for t in physical
         ),
         unresolved=_unresolved(c, table),
@@ -291,6 +292,13 @@ def _known(c: Conversion, value: str) -> str:
         if isinstance(source, FromColumn) and source.create and source.matches == c.spec.tenancy.key:
             known.append(f"v.id::text IN (SELECT k.{quote(source.column)}::text FROM {qualified(table.qname)} k)")
     return f"(SELECT {' OR '.join(known) or 'false'} FROM (VALUES ({value})) AS v (id))"
+
+
+def notes(c: Conversion) -> Iterator[str]:
+    """What a revert cannot take back."""
+    for table in c.roots:
+        if table.existing is not None and needed(c, table):
+            yield f"{table.label}: {table.column} was there before, so rows that the backfill gives a tenant keep it after a revert"
 
 
 def _trigger_policy(c: Conversion, table: TenantTable) -> tuple[tuple[str, ...], tuple[str, ...]]:

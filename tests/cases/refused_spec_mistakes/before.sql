@@ -17,4 +17,4 @@ CREATE TABLE tints () INHERITS (colours);
 CREATE TABLE undecided_thing (id integer);
 CREATE TABLE numbered (id integer CONSTRAINT numbered_pkey PRIMARY KEY, code text CONSTRAINT numbered_code_key UNIQUE);
 CREATE TABLE named (code text CONSTRAINT named_pkey PRIMARY KEY);
-CREATE POLICY some ON numbered USING (true);
+CREATE POLICY mine ON numbered USING (true);

@@ -2,7 +2,6 @@
 CREATE TABLE entries (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT entries_pkey PRIMARY KEY,
     team text NOT NULL,
-    tenant_id text,
     text text,
     updated_at timestamptz NOT NULL DEFAULT '2020-01-01 00:00+00'
 );
@@ -17,5 +16,4 @@ CREATE TRIGGER d_off BEFORE UPDATE ON entries FOR EACH ROW EXECUTE FUNCTION refu
 ALTER TABLE entries DISABLE TRIGGER d_off;
 CREATE TRIGGER e_statement AFTER UPDATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 CREATE TRIGGER f_text BEFORE UPDATE OF text ON entries FOR EACH ROW EXECUTE FUNCTION refuse();
-CREATE TRIGGER g_tenant BEFORE UPDATE OF tenant_id ON entries FOR EACH ROW EXECUTE FUNCTION refuse();
 INSERT INTO entries (team, text) VALUES ('red', 'a'), ('blue', 'b'), ('red', 'c');

@@ -1,0 +1,128 @@
+"""Whatever the schema: it is converted, found converted and taken back without a row changed, or refused in words."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, event, given, note, settings
+
+from tenantry import apply, introspect, revert, spec
+from tenantry.catalog import Catalog
+from tenantry.errors import PlanError
+from tenantry.names import QName, columns, display, qualified, quote, spell
+from tenantry.plan import Plan, Profile
+from tenantry.planner import plan as make_plan
+from tenantry.spec import Spec
+from tests import corpus
+from tests.catalogs import checked
+from tests.schema_model import Made
+from tests.schema_strategies import databases
+from tests.servers import Database, MakeDatabase, Server
+
+# `HYPOTHESIS_PROFILE=nightly` draws more databases, and others each night.
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+SUITE = settings(
+    max_examples=8, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+CHOSEN = settings(SUITE, max_examples=150, derandomize=False, print_blob=True) if NIGHTLY else SUITE
+PROFILES: tuple[Profile, ...] = ("online", "transactional")
+
+both = pytest.mark.parametrize("many", [False, True], ids=["one tenant", "two tenants"])
+
+
+@pytest.mark.timeout(7200 if NIGHTLY else 300)
+@both
+def test_a_schema_goes_there_and_back_or_is_refused(server: Server, many: bool) -> None:
+    @CHOSEN
+    @given(databases(server.version // 10_000, many=many))
+    def holds(made: Made) -> None:
+        note(made.sql + made.toml(str))
+        with server.databases() as make:
+            _check(made, make)
+
+    holds()
+
+
+def _check(made: Made, make: MakeDatabase) -> None:
+    db = make()
+    with db.connect() as conn:
+        conn.execute(made.sql.encode())
+    dbs: dict[Profile, Database] = {"online": db, "transactional": make(template=db)}
+    before = _catalog(db)
+    checked(before)
+    specs = {profile: spec.parse(made.toml(db.role)) for profile, db in dbs.items()}
+    try:
+        plans = {profile: make_plan(specs[profile], _catalog(db), profile) for profile, db in dbs.items()}
+    except PlanError as error:
+        event("refused")
+        _check_refusal(error, before)
+        return
+    event("converted")
+    _check_there(made, before, dbs, specs, plans)
+    rows = _rows(db, before, specs["online"])
+    for profile, db in dbs.items():
+        done = revert.revert(db.dsn)
+        assert (done.left, done.restored) == (0, True)
+        assert corpus.everything(_catalog(db)) == corpus.everything(before)
+        assert _rows(db, before, specs[profile]) == rows
+
+
+def _check_there(
+    made: Made, before: Catalog, dbs: dict[Profile, Database], specs: dict[Profile, Spec], plans: dict[Profile, Plan]
+) -> None:
+    rows = _rows(dbs["online"], before, specs["online"])
+    for profile, db in dbs.items():
+        apply.apply(db.dsn, plans[profile])
+    after = {profile: _catalog(db) for profile, db in dbs.items()}
+    assert corpus.everything(after["online"]) == corpus.everything(after["transactional"])
+    for profile, db in dbs.items():
+        assert [make_plan(specs[profile], after[profile], p).steps for p in PROFILES] == [(), ()]
+        assert _rows(db, before, specs[profile]) == rows
+        _check_tenants(made, db, after[profile], specs[profile])
+
+
+def _check_refusal(error: PlanError, before: Catalog) -> None:
+    """Each problem is a sentence that names an object first, and ends with what to do."""
+    note("\n".join(error.problems))
+    names = {text for t in before.tables for text in (spell(t.qname), display(t.qname))}
+    assert error.problems
+    for problem in error.problems:
+        assert problem.startswith((*(f"{name}: " for name in names), "[tenancy", "backfill: ")), problem
+        assert "; " in problem, problem
+
+
+def _check_tenants(made: Made, db: Database, after: Catalog, found: Spec) -> None:
+    """Every row of a tenant table has the tenant that it was drawn for."""
+    tenants, key = qualified(found.tenancy.tenants), quote(found.tenancy.key)
+    with db.connect() as conn:
+        for name, column in _tenant_columns(after, found).items():
+            slug = f"(SELECT k.slug FROM {tenants} k WHERE k.{key} = t.{quote(column)})"
+            wrong = f"SELECT * FROM {qualified(name)} t WHERE {slug} IS DISTINCT FROM {made.tenant_of}"
+            assert conn.execute(wrong.encode()).fetchall() == [], name
+
+
+def _catalog(db: Database) -> Catalog:
+    with db.connect() as conn:
+        return introspect.read(conn)
+
+
+def _tenant_columns(catalog: Catalog, found: Spec) -> dict[QName, str]:
+    """The tenant column of each tenant table, and of those under it."""
+    return {
+        table.qname: rule.column or found.tenancy.column
+        for name, rule in found.tables.items()
+        if rule.scope == "tenant"
+        for table in (catalog.by_name[name], *catalog.descendants(name))
+    }
+
+
+def _rows(db: Database, before: Catalog, found: Spec) -> dict[QName, list[str]]:
+    """The rows of each table as they were at first, without the tenant column."""
+    tenant = _tenant_columns(before, found)
+    rows = {}
+    with db.connect() as conn:
+        for table in before.tables:
+            own = [c.name for c in table.columns if c.name != tenant.get(table.qname)]
+            query = f"SELECT to_jsonb(r)::text FROM (SELECT {columns(own)} FROM {qualified(table.qname)}) r ORDER BY 1"
+            rows[table.qname] = [text for (text,) in conn.execute(query.encode())]
+    return rows
