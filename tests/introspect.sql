@@ -44,6 +44,7 @@ ALTER TABLE room CLUSTER ON room_desc_idx;
 CREATE INDEX room_data_idx ON room USING gin (data jsonb_path_ops);
 CREATE INDEX room_search_idx ON room USING gin (search);
 CREATE INDEX room_trgm_idx ON room USING gist (title gist_trgm_ops (siglen = 32));
+CREATE INDEX room_words_idx ON room USING gist (search tsvector_ops (siglen = 100));
 CREATE INDEX room_text_idx ON room (code text_ops, title COLLATE "POSIX" varchar_pattern_ops, tag);
 CREATE INDEX room_shout_idx ON room ((title || '!') COLLATE "C");
 

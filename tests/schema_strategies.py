@@ -207,6 +207,7 @@ class _Drawing:
         name = self.key_name(found, names[0])
         self.has(f"unique {kind}")
         if kind == "exclusion":
+            name = name or f"key_{self.next()}"
             sql = self.exclusion(found, name, chosen[0])
             found.uniques.append(Unique(kind, name, names[:1], sql))
             return
@@ -373,6 +374,8 @@ class _Drawing:
         r.not_null = r.not_null and all(c in row for row in everywhere for c in r.columns)
         for c in r.columns:
             found.column(c).not_null = r.not_null
+            for row in everywhere:
+                row.setdefault(c, "NULL")  # a domain may have a default
 
     # Decisions
 
@@ -380,7 +383,7 @@ class _Drawing:
         for relation in self.relations:
             scope = "tenant"
             if relation.number:
-                scope = self.one_of("tenant", "tenant", "tenant", "tenant", "shared", "through", "ignored")
+                scope = self.one_of("tenant", "tenant", "tenant", "shared", "through", "ignored")
             relation.rule["scope"] = scope
         for relation in self.relations:
             scope = relation.rule["scope"]
@@ -431,13 +434,24 @@ class _Drawing:
                 rule.pop("backfill")
         rule["unique"] = {}
         for u in relation.uniques:
-            if u.name and u.kind != "primary":
-                self.decide_unique(rule["unique"], u)
+            if u.kind == "primary" and self.held(relation, u):
+                rule["primary_key"] = "global"
+            elif u.name and u.kind != "primary":
+                self.decide_unique(rule["unique"], u, self.held(relation, u))
         if relation.child is not None and self.rarely(2):
             relation.child.rule |= {"scope": "tenant", "backfill": rule["backfill"]} if "backfill" in rule else {}
 
-    def decide_unique(self, rules: dict[str, Any], u: Unique) -> None:
-        match self.one_of("left out", "left out", "tenant", "global", "renamed"):
+    def held(self, relation: Relation, u: Unique) -> bool:
+        """True where the conversion would refuse to replace a key, which it may do now and then."""
+        pointing = [
+            other for other in self.relations for r in other.references
+            if r.target is relation and set(r.referenced) == set(u.columns)
+        ]  # fmt: skip
+        used = any(other.rule["scope"] != "tenant" for other in pointing) or (pointing and relation.partitioned_by)
+        return not self.rarely(8) and bool(used or "exclusion" in u.kind and "USING btree" not in u.sql)
+
+    def decide_unique(self, rules: dict[str, Any], u: Unique, held: bool) -> None:
+        match "global" if held else self.one_of("left out", "left out", "tenant", "global", "renamed"):
             case "tenant":
                 rules[u.name] = "tenant"
             case "global":
@@ -542,6 +556,8 @@ class _Drawing:
         kind = self.one_of("", "", "", "", "plain", "invoker", "materialized", "grouped")
         if not kind or (kind == "grouped" and (relation.primary is None or not relation.primary.referable)):
             return
+        if kind == "grouped" and "primary_key" in relation.rule and not self.rarely(8):
+            relation.rule["primary_key"] = "global"
         what, end = "*", ""
         if kind == "grouped" and relation.primary is not None:
             end = f" GROUP BY {columns(relation.primary.columns)}"
@@ -608,4 +624,7 @@ def _named(name: str) -> str:
 
 def _referable(target: Relation) -> list[Unique]:
     """Its keys that a foreign key may point at, made of columns whose values the rows say."""
-    return [u for u in target.uniques if u.referable and u.columns and all(target.column(c).given or u.kind == "primary" for c in u.columns)]
+    return [
+        u for u in target.uniques
+        if u.referable and u.columns and (u.kind == "primary" or (u.name and all(target.column(c).given for c in u.columns)))
+    ]  # fmt: skip

@@ -124,6 +124,9 @@ def test_index_keys(rich: Rich) -> None:
         Key("tag"),
     )
     assert rich.index("room_trgm_idx").keys == (Key("title", opclass="public.gist_trgm_ops(siglen='32')"),)
+    assert rich.index("room_words_idx").keys == (
+        Key("search", opclass="pg_catalog.tsvector_ops(siglen='100')"),
+    )
     assert rich.index("room_data_idx").keys == (Key("data", opclass="pg_catalog.jsonb_path_ops"),)
     assert rich.index("room_search_idx").keys == (Key("search"),)
     assert rich.index("booking_free_excl").keys == (

@@ -48,4 +48,7 @@ INSERT INTO devices VALUES ('s1', 'reader'), ('s2', 'printer');
 INSERT INTO device_owners VALUES ('s1', 1), ('s2', 2);
 INSERT INTO uploads (path) VALUES ('/1/a.png'), ('/2/b.png');
 INSERT INTO job_queue (task) VALUES ('nightly report');
+
+CREATE ROLE shop_web LOGIN;  -- the application of today
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO shop_web;
 ANALYZE;

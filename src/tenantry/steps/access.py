@@ -157,6 +157,8 @@ def _usage(schema: str, role: str, why: str) -> Change:
 def grants(c: Conversion) -> Iterator[Change]:
     """What the application may do: rows, never TRUNCATE, REFERENCES or TRIGGER."""
     app = c.spec.roles.app
+    # Not before the policies are there: until then a right on a table is a right on every tenant's rows.
+    phase = Phase.OBSERVE if c.online else Phase.HARDEN
     schemas = {name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in _converted_views(c))]}
     for schema in c.catalog.schemas:
         if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(app):
@@ -164,10 +166,10 @@ def grants(c: Conversion) -> Iterator[Change]:
     late = [r.name for r in _relations(c) if _moves(c, r)]
     for r in _relations(c):
         if r.name not in late:
-            yield from _granted(app, r.name, _rights(app, "TABLE", r.name, r.known, r.may, r.never))
+            yield from _granted(phase, r.name, _rights(app, "TABLE", r.name, r.known, r.may, r.never))
     for sequence in _sequences(c):
         if sequence.table not in late:
-            yield from _granted(app, sequence.qname, _sequence_rights(app, sequence))
+            yield from _granted(phase, sequence.qname, _sequence_rights(app, sequence))
 
 
 def _moves(c: Conversion, r: _Relation) -> bool:
@@ -228,10 +230,10 @@ def _rights(
     return _Rights(why, tuple(apply), verify.privileges(kind.lower(), name, app, may, never), tuple(undo))
 
 
-def _granted(app: str, name: QName, rights: _Rights | None) -> Iterator[Change]:
+def _granted(phase: Phase, name: QName, rights: _Rights | None) -> Iterator[Change]:
     if rights is not None:
         yield Change(
-            id=f"harden.{display(name)}.grants", phase=Phase.HARDEN, object=display(name), why=rights.why,
+            id=f"{phase}.{display(name)}.grants", phase=phase, object=display(name), why=rights.why,
             apply=rights.apply, verify=verify.query(rights.verify), revert=rights.revert,
         )  # fmt: skip
 
@@ -268,11 +270,10 @@ def _converted_views(c: Conversion) -> list[View]:
 
 def views(c: Conversion) -> Iterator[Change]:
     """A view runs with its owner's rights and would show every tenant's rows; materialized ones do whatever is done."""
-    app = c.spec.roles.app
+    app, phase = c.spec.roles.app, Phase.CUTOVER if c.online else Phase.HARDEN
     for view in _tenant_views(c):
         if view.materialized:
-            yield from _granted(app, view.qname, _rights(app, "TABLE", view.qname, view, (), READ))
-    phase = Phase.CUTOVER if c.online else Phase.HARDEN
+            yield from _granted(phase, view.qname, _rights(app, "TABLE", view.qname, view, (), READ))
     for view in _converted_views(c):
         if not view.security_invoker:
             yield Change(
@@ -285,7 +286,7 @@ def views(c: Conversion) -> Iterator[Change]:
                 revert=(ddl.security_invoker(view.qname, on=False),),
                 lock=Lock.ACCESS_EXCLUSIVE,
             )
-        yield from _granted(app, view.qname, _rights(app, "TABLE", view.qname, view, READ, ()))
+        yield from _granted(phase, view.qname, _rights(app, "TABLE", view.qname, view, READ, ()))
 
 
 def kept_keys(c: Conversion) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from importlib import resources
 from tenantry import ddl, verify
 from tenantry.catalog import Policy, Table
 from tenantry.conversion import Conversion
-from tenantry.names import QName, display, literal, qualified, quote
+from tenantry.names import QName, display, literal, quote
 from tenantry.plan import Change, Lock, Phase
 
 POLICY = "observe"  # sorts before tenant_isolation, so that it is asked after it
@@ -118,35 +118,20 @@ def _self_test(c: Conversion) -> str:
 def cut_over(c: Conversion) -> Iterator[Change]:
     """Take the recording policies away, and then the role: from here the canonical policy alone decides."""
     phase = Phase.CUTOVER if c.online else Phase.HARDEN
-    tables = _policed(c)
-    for table, pending in tables:
-        if not (pending or watched(table)):
-            continue
-        name = table.qname
+    tables = [table for table, pending in _policed(c) if pending or watched(table)]
+    for number, table in enumerate(tables, 1):
+        name, last = table.qname, number == len(tables)
+        why = f"{display(name)} shows and takes only rows of the session's tenant from here on."
+        # The role goes with the last policy: a plan made after that has nothing to know it by.
         yield Change(
             id=f"{phase}.{display(name)}.observe",
             phase=phase,
             object=display(name),
-            why=f"{display(name)} shows and takes only rows of the session's tenant from here on.",
-            apply=(ddl.drop_policy(name, POLICY, if_exists=True),),
+            why=why + " Nobody is exempt any more." if last else why,
+            apply=(ddl.drop_policy(name, POLICY, if_exists=True), *([ddl.drop_role(ROLE)] if last else [])),
             verify=verify.query(verify.negate(verify.any_policy(name, POLICY))),
             lock=Lock.ACCESS_EXCLUSIVE,
             tables=(name,),
-        )
-    if any(pending or watched(table) for table, pending in tables):
-        yield Change(
-            id=f"{phase}.{ROLE}",
-            phase=phase,
-            object=ROLE,
-            why="Nobody is exempt any more.",
-            apply=(ddl.drop_role(ROLE),),
-            # Another database of the cluster may still need the role; there it has dependents.
-            verify=(
-                f"SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = {literal(ROLE)}"
-                " AND NOT EXISTS (SELECT FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
-                " WHERE s.refobjid = r.oid AND s.refclassid = 'pg_catalog.pg_authid'::regclass"
-                " AND d.datname <> pg_catalog.current_database()))"
-            ),
         )
 
 

@@ -23,10 +23,9 @@ def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
 
 def _drop(c: Conversion, r: Replacement) -> Change:
     table = r.table.qname
-    # Old code may name the key in ON CONFLICT, so online it goes with the cut-over. In files it waits for the
-    # references that stand on it, and for those that will stand on the new key: it tells what that one is for.
-    waits = r.held_by or any(_stands_on(f, r) for f in composites(c))
-    phase = Phase.CUTOVER if c.online else Phase.HARDEN if waits else Phase.ENFORCE
+    # Old code may name the key in ON CONFLICT, so online it goes with the cut-over; in files with the references
+    # that stand on it, or will stand on the new one.
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN if _referred_to(c, r) else Phase.ENFORCE
     index = QName(table.schema, r.old.name)
     if r.constraint is not None:
         drop = ddl.drop_constraint(table, r.constraint.name)
@@ -44,6 +43,13 @@ def _drop(c: Conversion, r: Replacement) -> Change:
         lock=Lock.ACCESS_EXCLUSIVE,
         tables=(table,),
     )
+
+
+def _referred_to(c: Conversion, r: Replacement) -> bool:
+    """True where references need the old key or the new one; the same before, while and after they change over."""
+    new = set(r.new.key_columns)
+    there = any(set(fk.referenced) == new for _, fk in c.catalog.referencing(r.table.qname))
+    return bool(r.held_by) or there or any(_stands_on(f, r) for f in composites(c))
 
 
 def _stands_on(f: Composite, r: Replacement) -> bool:

@@ -188,18 +188,6 @@ ALTER TABLE "public"."ring_c" DROP CONSTRAINT "ring_c_next_fkey";
 -- enforce.teams.teams_lead_fkey.drop
 ALTER TABLE "public"."teams" DROP CONSTRAINT "teams_lead_fkey";
 
--- enforce.ring_a.ring_a_pkey
-ALTER TABLE "public"."ring_a" DROP CONSTRAINT "ring_a_pkey";
-ALTER TABLE "public"."ring_a" ADD CONSTRAINT "ring_a_pkey" PRIMARY KEY USING INDEX "ring_a_pkey_tenant";
-
--- enforce.ring_b.ring_b_pkey
-ALTER TABLE "public"."ring_b" DROP CONSTRAINT "ring_b_pkey";
-ALTER TABLE "public"."ring_b" ADD CONSTRAINT "ring_b_pkey" PRIMARY KEY USING INDEX "ring_b_pkey_tenant";
-
--- enforce.ring_c.ring_c_pkey
-ALTER TABLE "public"."ring_c" DROP CONSTRAINT "ring_c_pkey";
-ALTER TABLE "public"."ring_c" ADD CONSTRAINT "ring_c_pkey" PRIMARY KEY USING INDEX "ring_c_pkey_tenant";
-
 -- enforce.people.people_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "people_tenant_id_idx" ON "public"."people" USING btree ("tenant_id");
 
@@ -215,36 +203,6 @@ CREATE INDEX CONCURRENTLY "ring_c_tenant_id_idx" ON "public"."ring_c" USING btre
 -- enforce.teams.teams_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "teams_tenant_id_idx" ON "public"."teams" USING btree ("tenant_id");
 
--- enforce.people.isolate
-ANALYZE "public"."people" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."people" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."people" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."people" FORCE ROW LEVEL SECURITY;
-
--- enforce.ring_a.isolate
-ANALYZE "public"."ring_a" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."ring_a" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."ring_a" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."ring_a" FORCE ROW LEVEL SECURITY;
-
--- enforce.ring_b.isolate
-ANALYZE "public"."ring_b" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."ring_b" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."ring_b" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."ring_b" FORCE ROW LEVEL SECURITY;
-
--- enforce.ring_c.isolate
-ANALYZE "public"."ring_c" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."ring_c" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."ring_c" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."ring_c" FORCE ROW LEVEL SECURITY;
-
--- enforce.teams.isolate
-ANALYZE "public"."teams" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."teams" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."teams" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."teams" FORCE ROW LEVEL SECURITY;
-
 -- harden.role.app_user
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
@@ -253,40 +211,189 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.people.analyze
+ANALYZE "public"."people" ("tenant_id");
+
+-- observe.people.isolate
+CREATE POLICY "tenant_isolation" ON "public"."people" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."people" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('people'))) WITH CHECK ((SELECT tenantry.observe('people')));
+ALTER TABLE "public"."people" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."people" FORCE ROW LEVEL SECURITY;
+
+-- observe.ring_a.analyze
+ANALYZE "public"."ring_a" ("tenant_id");
+
+-- observe.ring_a.isolate
+CREATE POLICY "tenant_isolation" ON "public"."ring_a" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."ring_a" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('ring_a'))) WITH CHECK ((SELECT tenantry.observe('ring_a')));
+ALTER TABLE "public"."ring_a" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."ring_a" FORCE ROW LEVEL SECURITY;
+
+-- observe.ring_b.analyze
+ANALYZE "public"."ring_b" ("tenant_id");
+
+-- observe.ring_b.isolate
+CREATE POLICY "tenant_isolation" ON "public"."ring_b" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."ring_b" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('ring_b'))) WITH CHECK ((SELECT tenantry.observe('ring_b')));
+ALTER TABLE "public"."ring_b" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."ring_b" FORCE ROW LEVEL SECURITY;
+
+-- observe.ring_c.analyze
+ANALYZE "public"."ring_c" ("tenant_id");
+
+-- observe.ring_c.isolate
+CREATE POLICY "tenant_isolation" ON "public"."ring_c" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."ring_c" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('ring_c'))) WITH CHECK ((SELECT tenantry.observe('ring_c')));
+ALTER TABLE "public"."ring_c" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."ring_c" FORCE ROW LEVEL SECURITY;
+
+-- observe.teams.analyze
+ANALYZE "public"."teams" ("tenant_id");
+
+-- observe.teams.isolate
+CREATE POLICY "tenant_isolation" ON "public"."teams" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."teams" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('teams'))) WITH CHECK ((SELECT tenantry.observe('teams')));
+ALTER TABLE "public"."teams" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."teams" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.people.tenant_id.default
-ALTER TABLE "public"."people" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.ring_a.tenant_id.default
-ALTER TABLE "public"."ring_a" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.ring_b.tenant_id.default
-ALTER TABLE "public"."ring_b" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.ring_c.tenant_id.default
-ALTER TABLE "public"."ring_c" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.teams.tenant_id.default
-ALTER TABLE "public"."teams" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.tenants.grants
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.people.grants
+-- observe.people.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."people" TO "app_user";
 
--- harden.ring_a.grants
+-- observe.ring_a.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."ring_a" TO "app_user";
 
--- harden.ring_b.grants
+-- observe.ring_b.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."ring_b" TO "app_user";
 
--- harden.ring_c.grants
+-- observe.ring_c.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."ring_c" TO "app_user";
 
--- harden.teams.grants
+-- observe.teams.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."teams" TO "app_user";
+
+-- cutover.ring_a.ring_a_pkey
+ALTER TABLE "public"."ring_a" DROP CONSTRAINT "ring_a_pkey";
+ALTER TABLE "public"."ring_a" ADD CONSTRAINT "ring_a_pkey" PRIMARY KEY USING INDEX "ring_a_pkey_tenant";
+
+-- cutover.ring_b.ring_b_pkey
+ALTER TABLE "public"."ring_b" DROP CONSTRAINT "ring_b_pkey";
+ALTER TABLE "public"."ring_b" ADD CONSTRAINT "ring_b_pkey" PRIMARY KEY USING INDEX "ring_b_pkey_tenant";
+
+-- cutover.ring_c.ring_c_pkey
+ALTER TABLE "public"."ring_c" DROP CONSTRAINT "ring_c_pkey";
+ALTER TABLE "public"."ring_c" ADD CONSTRAINT "ring_c_pkey" PRIMARY KEY USING INDEX "ring_c_pkey_tenant";
+
+-- cutover.people.observe
+DROP POLICY IF EXISTS "observe" ON "public"."people";
+
+-- cutover.ring_a.observe
+DROP POLICY IF EXISTS "observe" ON "public"."ring_a";
+
+-- cutover.ring_b.observe
+DROP POLICY IF EXISTS "observe" ON "public"."ring_b";
+
+-- cutover.ring_c.observe
+DROP POLICY IF EXISTS "observe" ON "public"."ring_c";
+
+-- cutover.teams.observe
+DROP POLICY IF EXISTS "observe" ON "public"."teams";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.people.tenant_id.default
+ALTER TABLE "public"."people" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.ring_a.tenant_id.default
+ALTER TABLE "public"."ring_a" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.ring_b.tenant_id.default
+ALTER TABLE "public"."ring_b" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.ring_c.tenant_id.default
+ALTER TABLE "public"."ring_c" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.teams.tenant_id.default
+ALTER TABLE "public"."teams" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

@@ -138,15 +138,6 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.skills.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."skills" TO "app_user";
-
--- harden.skills_tenant_id_unique.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."skills_tenant_id_unique" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -239,6 +230,15 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.skills.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."skills" TO "app_user";
+
+-- observe.skills_tenant_id_unique.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."skills_tenant_id_unique" TO "app_user";
+
 -- cutover.skills.skills_code_key.drop
 ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_code_key";
 
@@ -263,8 +263,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."skills_tenant_id_unique";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

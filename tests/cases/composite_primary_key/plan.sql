@@ -88,15 +88,6 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.order_lines.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."order_lines" TO "app_user";
-
--- harden.orders.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."orders" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -189,6 +180,15 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.order_lines.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."order_lines" TO "app_user";
+
+-- observe.orders.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."orders" TO "app_user";
+
 -- cutover.order_lines.observe
 DROP POLICY IF EXISTS "observe" ON "public"."order_lines";
 
@@ -197,8 +197,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."orders";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -1,5 +1,5 @@
--- note: code to edit: ON CONFLICT (code, season) on products becomes ON CONFLICT (tenant_id, code, season)
 -- note: code to edit: ON CONFLICT (code) on products becomes ON CONFLICT (tenant_id, code)
+-- note: code to edit: ON CONFLICT (code, season) on products becomes ON CONFLICT (tenant_id, code, season)
 -- note: code to edit: ON CONFLICT (code, season) on stock becomes ON CONFLICT (tenant_id, code, season)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
@@ -83,34 +83,11 @@ ALTER TABLE "public"."stock" VALIDATE CONSTRAINT "stock_tenant_code_season_fk";
 -- enforce.stock.stock_product_fkey.drop
 ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_product_fkey";
 
--- enforce.products.products_code_season_key.drop
-ALTER TABLE "public"."products" DROP CONSTRAINT "products_code_season_key";
-
--- enforce.products.products_pkey
-ALTER TABLE "public"."products" DROP CONSTRAINT "products_pkey";
-ALTER TABLE "public"."products" ADD CONSTRAINT "products_pkey" PRIMARY KEY USING INDEX "products_pkey_tenant";
-
--- enforce.stock.stock_pkey
-ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_pkey";
-ALTER TABLE "public"."stock" ADD CONSTRAINT "stock_pkey" PRIMARY KEY USING INDEX "stock_pkey_tenant";
-
 -- enforce.products.products_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "products_tenant_id_idx" ON "public"."products" USING btree ("tenant_id");
 
 -- enforce.stock.stock_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "stock_tenant_id_idx" ON "public"."stock" USING btree ("tenant_id");
-
--- enforce.products.isolate
-ANALYZE "public"."products" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."products" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."products" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."products" FORCE ROW LEVEL SECURITY;
-
--- enforce.stock.isolate
-ANALYZE "public"."stock" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."stock" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."stock" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."stock" FORCE ROW LEVEL SECURITY;
 
 -- harden.role.app_user
 DO $$ BEGIN
@@ -120,22 +97,134 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.products.analyze
+ANALYZE "public"."products" ("tenant_id");
+
+-- observe.products.isolate
+CREATE POLICY "tenant_isolation" ON "public"."products" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."products" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('products'))) WITH CHECK ((SELECT tenantry.observe('products')));
+ALTER TABLE "public"."products" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."products" FORCE ROW LEVEL SECURITY;
+
+-- observe.stock.analyze
+ANALYZE "public"."stock" ("tenant_id");
+
+-- observe.stock.isolate
+CREATE POLICY "tenant_isolation" ON "public"."stock" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."stock" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('stock'))) WITH CHECK ((SELECT tenantry.observe('stock')));
+ALTER TABLE "public"."stock" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."stock" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.products.tenant_id.default
-ALTER TABLE "public"."products" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.stock.tenant_id.default
-ALTER TABLE "public"."stock" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.tenants.grants
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.products.grants
+-- observe.products.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."products" TO "app_user";
 
--- harden.stock.grants
+-- observe.stock.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."stock" TO "app_user";
+
+-- cutover.products.products_code_season_key.drop
+ALTER TABLE "public"."products" DROP CONSTRAINT "products_code_season_key";
+
+-- cutover.products.products_pkey
+ALTER TABLE "public"."products" DROP CONSTRAINT "products_pkey";
+ALTER TABLE "public"."products" ADD CONSTRAINT "products_pkey" PRIMARY KEY USING INDEX "products_pkey_tenant";
+
+-- cutover.stock.stock_pkey
+ALTER TABLE "public"."stock" DROP CONSTRAINT "stock_pkey";
+ALTER TABLE "public"."stock" ADD CONSTRAINT "stock_pkey" PRIMARY KEY USING INDEX "stock_pkey_tenant";
+
+-- cutover.products.observe
+DROP POLICY IF EXISTS "observe" ON "public"."products";
+
+-- cutover.stock.observe
+DROP POLICY IF EXISTS "observe" ON "public"."stock";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.products.tenant_id.default
+ALTER TABLE "public"."products" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.stock.tenant_id.default
+ALTER TABLE "public"."stock" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

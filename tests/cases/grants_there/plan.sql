@@ -115,19 +115,6 @@ ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- harden.audit_logs.no_audit_truncate.always
 ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.chairs.grants
-REVOKE TRUNCATE, TRIGGER ON TABLE "public"."chairs" FROM PUBLIC;
-GRANT INSERT, UPDATE, DELETE ON TABLE "public"."chairs" TO "app_user";
-
--- harden.desks.grants
-REVOKE TRUNCATE, REFERENCES, TRIGGER ON TABLE "public"."desks" FROM "app_user";
-
--- harden.audit_logs.grants
-GRANT SELECT, INSERT ON TABLE "public"."audit_logs" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -227,6 +214,19 @@ CREATE POLICY "observe" ON "public"."audit_logs" AS PERMISSIVE FOR ALL TO "tenan
 ALTER TABLE "public"."audit_logs" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."audit_logs" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.chairs.grants
+REVOKE TRUNCATE, TRIGGER ON TABLE "public"."chairs" FROM PUBLIC;
+GRANT INSERT, UPDATE, DELETE ON TABLE "public"."chairs" TO "app_user";
+
+-- observe.desks.grants
+REVOKE TRUNCATE, REFERENCES, TRIGGER ON TABLE "public"."desks" FROM "app_user";
+
+-- observe.audit_logs.grants
+GRANT SELECT, INSERT ON TABLE "public"."audit_logs" TO "app_user";
+
 -- cutover.chairs.observe
 DROP POLICY IF EXISTS "observe" ON "public"."chairs";
 
@@ -238,8 +238,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."tenants";
 
 -- cutover.audit_logs.observe
 DROP POLICY IF EXISTS "observe" ON "public"."audit_logs";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -134,9 +134,6 @@ ALTER TABLE "public"."cars" DROP CONSTRAINT "cars_owner_fkey";
 -- enforce.trips.trips_car_fkey.drop
 ALTER TABLE "public"."trips" DROP CONSTRAINT "trips_car_fkey";
 
--- enforce.vans.vans_plate_key.drop
-ALTER TABLE "public"."vans" DROP CONSTRAINT "vans_plate_key";
-
 -- enforce.assets.assets_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "assets_tenant_id_idx" ON "public"."assets" USING btree ("tenant_id");
 
@@ -155,42 +152,6 @@ CREATE INDEX CONCURRENTLY "owners_tenant_id_idx" ON "public"."owners" USING btre
 -- enforce.trips.trips_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "trips_tenant_id_idx" ON "public"."trips" USING btree ("tenant_id");
 
--- enforce.assets.isolate
-ANALYZE "public"."assets" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."assets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."assets" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."assets" FORCE ROW LEVEL SECURITY;
-
--- enforce.cars.isolate
-ANALYZE "public"."cars" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."cars" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."cars" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."cars" FORCE ROW LEVEL SECURITY;
-
--- enforce.houses.isolate
-ANALYZE "public"."houses" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."houses" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."houses" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."houses" FORCE ROW LEVEL SECURITY;
-
--- enforce.vans.isolate
-ANALYZE "public"."vans" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."vans" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."vans" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."vans" FORCE ROW LEVEL SECURITY;
-
--- enforce.owners.isolate
-ANALYZE "public"."owners" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."owners" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."owners" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."owners" FORCE ROW LEVEL SECURITY;
-
--- enforce.trips.isolate
-ANALYZE "public"."trips" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."trips" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."trips" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."trips" FORCE ROW LEVEL SECURITY;
-
 -- harden.role.app_user
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
@@ -199,40 +160,195 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
+-- harden.cars.cars_plate_key.global
+COMMENT ON CONSTRAINT "cars_plate_key" ON "public"."cars" IS 'Unique across tenants: plates are given out by the state';
+
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.assets.analyze
+ANALYZE "public"."assets" ("tenant_id");
+
+-- observe.assets.isolate
+CREATE POLICY "tenant_isolation" ON "public"."assets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."assets" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('assets'))) WITH CHECK ((SELECT tenantry.observe('assets')));
+ALTER TABLE "public"."assets" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."assets" FORCE ROW LEVEL SECURITY;
+
+-- observe.cars.analyze
+ANALYZE "public"."cars" ("tenant_id");
+
+-- observe.cars.isolate
+CREATE POLICY "tenant_isolation" ON "public"."cars" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."cars" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('cars'))) WITH CHECK ((SELECT tenantry.observe('cars')));
+ALTER TABLE "public"."cars" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."cars" FORCE ROW LEVEL SECURITY;
+
+-- observe.houses.analyze
+ANALYZE "public"."houses" ("tenant_id");
+
+-- observe.houses.isolate
+CREATE POLICY "tenant_isolation" ON "public"."houses" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."houses" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('houses'))) WITH CHECK ((SELECT tenantry.observe('houses')));
+ALTER TABLE "public"."houses" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."houses" FORCE ROW LEVEL SECURITY;
+
+-- observe.vans.analyze
+ANALYZE "public"."vans" ("tenant_id");
+
+-- observe.vans.isolate
+CREATE POLICY "tenant_isolation" ON "public"."vans" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."vans" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('vans'))) WITH CHECK ((SELECT tenantry.observe('vans')));
+ALTER TABLE "public"."vans" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."vans" FORCE ROW LEVEL SECURITY;
+
+-- observe.owners.analyze
+ANALYZE "public"."owners" ("tenant_id");
+
+-- observe.owners.isolate
+CREATE POLICY "tenant_isolation" ON "public"."owners" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."owners" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('owners'))) WITH CHECK ((SELECT tenantry.observe('owners')));
+ALTER TABLE "public"."owners" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."owners" FORCE ROW LEVEL SECURITY;
+
+-- observe.trips.analyze
+ANALYZE "public"."trips" ("tenant_id");
+
+-- observe.trips.isolate
+CREATE POLICY "tenant_isolation" ON "public"."trips" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."trips" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('trips'))) WITH CHECK ((SELECT tenantry.observe('trips')));
+ALTER TABLE "public"."trips" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."trips" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.assets.tenant_id.default
-ALTER TABLE "public"."assets" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.owners.tenant_id.default
-ALTER TABLE "public"."owners" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.trips.tenant_id.default
-ALTER TABLE "public"."trips" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.tenants.grants
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.assets.grants
+-- observe.assets.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."assets" TO "app_user";
 
--- harden.cars.grants
+-- observe.cars.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."cars" TO "app_user";
 
--- harden.houses.grants
+-- observe.houses.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."houses" TO "app_user";
 
--- harden.vans.grants
+-- observe.vans.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."vans" TO "app_user";
 
--- harden.owners.grants
+-- observe.owners.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."owners" TO "app_user";
 
--- harden.trips.grants
+-- observe.trips.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."trips" TO "app_user";
 
--- harden.assets_id_seq.grants
+-- observe.assets_id_seq.grants
 GRANT USAGE ON SEQUENCE "public"."assets_id_seq" TO "app_user";
+
+-- cutover.vans.vans_plate_key.drop
+ALTER TABLE "public"."vans" DROP CONSTRAINT "vans_plate_key";
+
+-- cutover.assets.observe
+DROP POLICY IF EXISTS "observe" ON "public"."assets";
+
+-- cutover.cars.observe
+DROP POLICY IF EXISTS "observe" ON "public"."cars";
+
+-- cutover.houses.observe
+DROP POLICY IF EXISTS "observe" ON "public"."houses";
+
+-- cutover.vans.observe
+DROP POLICY IF EXISTS "observe" ON "public"."vans";
+
+-- cutover.owners.observe
+DROP POLICY IF EXISTS "observe" ON "public"."owners";
+
+-- cutover.trips.observe
+DROP POLICY IF EXISTS "observe" ON "public"."trips";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.assets.tenant_id.default
+ALTER TABLE "public"."assets" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.owners.tenant_id.default
+ALTER TABLE "public"."owners" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.trips.tenant_id.default
+ALTER TABLE "public"."trips" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

@@ -111,18 +111,6 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.devices.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."devices" TO "app_user";
-
--- harden.notes.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."notes" TO "app_user";
-
--- harden.readings.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."readings" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -224,6 +212,18 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.devices.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."devices" TO "app_user";
+
+-- observe.notes.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."notes" TO "app_user";
+
+-- observe.readings.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."readings" TO "app_user";
+
 -- cutover.devices.observe
 DROP POLICY IF EXISTS "observe" ON "public"."devices";
 
@@ -235,8 +235,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."readings";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -77,18 +77,6 @@ CREATE INDEX CONCURRENTLY "authors_tenant_id_idx" ON "public"."authors" USING bt
 -- enforce.books.books_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "books_tenant_id_idx" ON "public"."books" USING btree ("tenant_id");
 
--- enforce.authors.isolate
-ANALYZE "public"."authors" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."authors" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."authors" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."authors" FORCE ROW LEVEL SECURITY;
-
--- enforce.books.isolate
-ANALYZE "public"."books" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."books" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."books" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."books" FORCE ROW LEVEL SECURITY;
-
 -- harden.role.app_user
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
@@ -97,22 +85,123 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.authors.analyze
+ANALYZE "public"."authors" ("tenant_id");
+
+-- observe.authors.isolate
+CREATE POLICY "tenant_isolation" ON "public"."authors" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."authors" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('authors'))) WITH CHECK ((SELECT tenantry.observe('authors')));
+ALTER TABLE "public"."authors" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."authors" FORCE ROW LEVEL SECURITY;
+
+-- observe.books.analyze
+ANALYZE "public"."books" ("tenant_id");
+
+-- observe.books.isolate
+CREATE POLICY "tenant_isolation" ON "public"."books" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."books" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('books'))) WITH CHECK ((SELECT tenantry.observe('books')));
+ALTER TABLE "public"."books" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."books" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.authors.tenant_id.default
-ALTER TABLE "public"."authors" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.books.tenant_id.default
-ALTER TABLE "public"."books" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.tenants.grants
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.authors.grants
+-- observe.authors.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."authors" TO "app_user";
 
--- harden.books.grants
+-- observe.books.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."books" TO "app_user";
+
+-- cutover.authors.observe
+DROP POLICY IF EXISTS "observe" ON "public"."authors";
+
+-- cutover.books.observe
+DROP POLICY IF EXISTS "observe" ON "public"."books";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.authors.tenant_id.default
+ALTER TABLE "public"."authors" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.books.tenant_id.default
+ALTER TABLE "public"."books" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

@@ -122,20 +122,6 @@ ALTER TABLE "public"."user" DROP CONSTRAINT "user_order_fkey";
 -- enforce.Преводы.Преводы_a.b_fkey.drop
 ALTER TABLE "public"."Преводы" DROP CONSTRAINT "Преводы_a.b_fkey";
 
--- enforce.My.Schema "x".Order "Lines" 100%.it's unique.drop
-ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" DROP CONSTRAINT "it's unique";
-
--- enforce.Преводы.Idx %s {0} $1 \x.drop
-DROP INDEX "public"."Idx %s {0} $1 \x";
-
--- enforce.user.user_pkey
-ALTER TABLE "public"."user" DROP CONSTRAINT "user_pkey";
-ALTER TABLE "public"."user" ADD CONSTRAINT "user_pkey" PRIMARY KEY USING INDEX "user_pkey_tenant";
-
--- enforce.Преводы.Преводы_pkey
-ALTER TABLE "public"."Преводы" DROP CONSTRAINT "Преводы_pkey";
-ALTER TABLE "public"."Преводы" ADD CONSTRAINT "Преводы_pkey" PRIMARY KEY USING INDEX "Преводы_pkey_tenant";
-
 -- enforce.My.Schema "x".Order "Lines" 100%.Order "Lines" 100%_Tenant Id_idx.build
 CREATE INDEX CONCURRENTLY "Order ""Lines"" 100%_Tenant Id_idx" ON "My.Schema ""x"""."Order ""Lines"" 100%" USING btree ("Tenant Id");
 
@@ -145,24 +131,6 @@ CREATE INDEX CONCURRENTLY "user_Tenant Id_idx" ON "public"."user" USING btree ("
 -- enforce.Преводы.Преводы_Tenant Id_idx.build
 CREATE INDEX CONCURRENTLY "Преводы_Tenant Id_idx" ON "public"."Преводы" USING btree ("Tenant Id");
 
--- enforce.My.Schema "x".Order "Lines" 100%.isolate
-ANALYZE "My.Schema ""x"""."Order ""Lines"" 100%" ("Tenant Id");
-CREATE POLICY "tenant_isolation" ON "My.Schema ""x"""."Order ""Lines"" 100%" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
-ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" FORCE ROW LEVEL SECURITY;
-
--- enforce.user.isolate
-ANALYZE "public"."user" ("Tenant Id");
-CREATE POLICY "tenant_isolation" ON "public"."user" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
-ALTER TABLE "public"."user" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."user" FORCE ROW LEVEL SECURITY;
-
--- enforce.Преводы.isolate
-ANALYZE "public"."Преводы" ("Tenant Id");
-CREATE POLICY "tenant_isolation" ON "public"."Преводы" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
-ALTER TABLE "public"."Преводы" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."Преводы" FORCE ROW LEVEL SECURITY;
-
 -- harden.role.app_user
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
@@ -171,31 +139,158 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.The Tenants.isolate
-CREATE POLICY "tenant_isolation" ON "public"."The Tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Key" = current_setting('My_App.Tenant', true)) WITH CHECK ("Key" = current_setting('My_App.Tenant', true));
-ALTER TABLE "public"."The Tenants" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."The Tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.My.Schema "x".Order "Lines" 100%.Tenant Id.default
-ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');
-
--- harden.user.Tenant Id.default
-ALTER TABLE "public"."user" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');
-
--- harden.Преводы.Tenant Id.default
-ALTER TABLE "public"."Преводы" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');
-
 -- harden.schema.My.Schema "x".app_user
 GRANT USAGE ON SCHEMA "My.Schema ""x""" TO "app_user";
 
--- harden.The Tenants.grants
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.My.Schema "x".Order "Lines" 100%.analyze
+ANALYZE "My.Schema ""x"""."Order ""Lines"" 100%" ("Tenant Id");
+
+-- observe.My.Schema "x".Order "Lines" 100%.isolate
+CREATE POLICY "tenant_isolation" ON "My.Schema ""x"""."Order ""Lines"" 100%" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
+CREATE POLICY "observe" ON "My.Schema ""x"""."Order ""Lines"" 100%" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('My.Schema "x".Order "Lines" 100%'))) WITH CHECK ((SELECT tenantry.observe('My.Schema "x".Order "Lines" 100%')));
+ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" FORCE ROW LEVEL SECURITY;
+
+-- observe.user.analyze
+ANALYZE "public"."user" ("Tenant Id");
+
+-- observe.user.isolate
+CREATE POLICY "tenant_isolation" ON "public"."user" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
+CREATE POLICY "observe" ON "public"."user" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('user'))) WITH CHECK ((SELECT tenantry.observe('user')));
+ALTER TABLE "public"."user" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."user" FORCE ROW LEVEL SECURITY;
+
+-- observe.Преводы.analyze
+ANALYZE "public"."Преводы" ("Tenant Id");
+
+-- observe.Преводы.isolate
+CREATE POLICY "tenant_isolation" ON "public"."Преводы" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Tenant Id" = current_setting('My_App.Tenant', true)) WITH CHECK ("Tenant Id" = current_setting('My_App.Tenant', true));
+CREATE POLICY "observe" ON "public"."Преводы" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('Преводы'))) WITH CHECK ((SELECT tenantry.observe('Преводы')));
+ALTER TABLE "public"."Преводы" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."Преводы" FORCE ROW LEVEL SECURITY;
+
+-- observe.The Tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."The Tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("Key" = current_setting('My_App.Tenant', true)) WITH CHECK ("Key" = current_setting('My_App.Tenant', true));
+CREATE POLICY "observe" ON "public"."The Tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('The Tenants'))) WITH CHECK ((SELECT tenantry.observe('The Tenants')));
+ALTER TABLE "public"."The Tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."The Tenants" FORCE ROW LEVEL SECURITY;
+
+-- observe.The Tenants.grants
 GRANT SELECT ON TABLE "public"."The Tenants" TO "app_user";
 
--- harden.My.Schema "x".Order "Lines" 100%.grants
+-- observe.My.Schema "x".Order "Lines" 100%.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "My.Schema ""x"""."Order ""Lines"" 100%" TO "app_user";
 
--- harden.user.grants
+-- observe.user.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."user" TO "app_user";
 
--- harden.Преводы.grants
+-- observe.Преводы.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."Преводы" TO "app_user";
+
+-- cutover.My.Schema "x".Order "Lines" 100%.it's unique.drop
+ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" DROP CONSTRAINT "it's unique";
+
+-- cutover.Преводы.Idx %s {0} $1 \x.drop
+DROP INDEX "public"."Idx %s {0} $1 \x";
+
+-- cutover.user.user_pkey
+ALTER TABLE "public"."user" DROP CONSTRAINT "user_pkey";
+ALTER TABLE "public"."user" ADD CONSTRAINT "user_pkey" PRIMARY KEY USING INDEX "user_pkey_tenant";
+
+-- cutover.Преводы.Преводы_pkey
+ALTER TABLE "public"."Преводы" DROP CONSTRAINT "Преводы_pkey";
+ALTER TABLE "public"."Преводы" ADD CONSTRAINT "Преводы_pkey" PRIMARY KEY USING INDEX "Преводы_pkey_tenant";
+
+-- cutover.My.Schema "x".Order "Lines" 100%.observe
+DROP POLICY IF EXISTS "observe" ON "My.Schema ""x"""."Order ""Lines"" 100%";
+
+-- cutover.user.observe
+DROP POLICY IF EXISTS "observe" ON "public"."user";
+
+-- cutover.Преводы.observe
+DROP POLICY IF EXISTS "observe" ON "public"."Преводы";
+
+-- cutover.The Tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."The Tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.My.Schema "x".Order "Lines" 100%.Tenant Id.default
+ALTER TABLE "My.Schema ""x"""."Order ""Lines"" 100%" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');
+
+-- cutover.user.Tenant Id.default
+ALTER TABLE "public"."user" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');
+
+-- cutover.Преводы.Tenant Id.default
+ALTER TABLE "public"."Преводы" ALTER COLUMN "Tenant Id" SET DEFAULT nullif(current_setting('My_App.Tenant', true), '');

@@ -149,18 +149,6 @@ GRANT USAGE ON SCHEMA "Platform" TO "app_user";
 -- harden.schema.crm.app_user
 GRANT USAGE ON SCHEMA "crm" TO "app_user";
 
--- harden.Platform.tenants.grants
-GRANT SELECT ON TABLE "Platform"."tenants" TO "app_user";
-
--- harden.crm.calls.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "crm"."calls" TO "app_user";
-
--- harden.crm.people.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "crm"."people" TO "app_user";
-
--- harden.Platform.audit_logs.grants
-GRANT SELECT, INSERT ON TABLE "Platform"."audit_logs" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -259,6 +247,18 @@ CREATE POLICY "observe" ON "Platform"."audit_logs" AS PERMISSIVE FOR ALL TO "ten
 ALTER TABLE "Platform"."audit_logs" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "Platform"."audit_logs" FORCE ROW LEVEL SECURITY;
 
+-- observe.Platform.tenants.grants
+GRANT SELECT ON TABLE "Platform"."tenants" TO "app_user";
+
+-- observe.crm.calls.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "crm"."calls" TO "app_user";
+
+-- observe.crm.people.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "crm"."people" TO "app_user";
+
+-- observe.Platform.audit_logs.grants
+GRANT SELECT, INSERT ON TABLE "Platform"."audit_logs" TO "app_user";
+
 -- cutover.crm.people.people_email_key.drop
 ALTER TABLE "crm"."people" DROP CONSTRAINT "people_email_key";
 
@@ -273,8 +273,6 @@ DROP POLICY IF EXISTS "observe" ON "Platform"."tenants";
 
 -- cutover.Platform.audit_logs.observe
 DROP POLICY IF EXISTS "observe" ON "Platform"."audit_logs";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -153,24 +153,6 @@ GRANT USAGE ON SCHEMA "depot" TO "app_user";
 -- harden.schema.public.app_user
 GRANT USAGE ON SCHEMA "public" TO "app_user";
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.depot.boxes.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "depot"."boxes" TO "app_user";
-
--- harden.desks.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
-
--- harden.colours.grants
-GRANT SELECT ON TABLE "public"."colours" TO "app_user";
-
--- harden.audit_logs.grants
-GRANT SELECT, INSERT ON TABLE "public"."audit_logs" TO "app_user";
-
--- harden.desks_id_seq.grants
-GRANT USAGE ON SEQUENCE "public"."desks_id_seq" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -271,6 +253,18 @@ CREATE POLICY "observe" ON "public"."audit_logs" AS PERMISSIVE FOR ALL TO "tenan
 ALTER TABLE "public"."audit_logs" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."audit_logs" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.depot.boxes.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "depot"."boxes" TO "app_user";
+
+-- observe.colours.grants
+GRANT SELECT ON TABLE "public"."colours" TO "app_user";
+
+-- observe.audit_logs.grants
+GRANT SELECT, INSERT ON TABLE "public"."audit_logs" TO "app_user";
+
 -- cutover.depot.boxes.observe
 DROP POLICY IF EXISTS "observe" ON "depot"."boxes";
 
@@ -282,8 +276,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."tenants";
 
 -- cutover.audit_logs.observe
 DROP POLICY IF EXISTS "observe" ON "public"."audit_logs";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -304,6 +296,8 @@ ALTER TABLE "depot"."boxes" OWNER TO "case_owner";
 
 -- cutover.desks.owner
 ALTER TABLE "public"."desks" OWNER TO "case_owner";
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
+GRANT USAGE ON SEQUENCE "public"."desks_id_seq" TO "app_user";
 
 -- cutover.colours.owner
 ALTER TABLE "public"."colours" OWNER TO "case_owner";

@@ -156,52 +156,6 @@ CREATE INDEX "order_events_tenant_id_idx" ON "public"."order_events" USING btree
 -- enforce.orders.orders_tenant_id_idx.build
 CREATE INDEX "orders_tenant_id_idx" ON "public"."orders" USING btree ("tenant_id");
 
--- enforce.customers.isolate
-ANALYZE "public"."customers" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."customers" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."customers" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."customers" FORCE ROW LEVEL SECURITY;
-
--- enforce.invoices.isolate
-ANALYZE "public"."invoices" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."invoices" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."invoices" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."invoices" FORCE ROW LEVEL SECURITY;
-
--- enforce.order_events.isolate
-CREATE POLICY "tenant_isolation" ON "public"."order_events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."order_events" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."order_events" FORCE ROW LEVEL SECURITY;
-
--- enforce.order_events_0.isolate
-ANALYZE "public"."order_events_0" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."order_events_0" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."order_events_0" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."order_events_0" FORCE ROW LEVEL SECURITY;
-
--- enforce.order_events_1.isolate
-ANALYZE "public"."order_events_1" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."order_events_1" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."order_events_1" FORCE ROW LEVEL SECURITY;
-
--- enforce.orders.isolate
-CREATE POLICY "tenant_isolation" ON "public"."orders" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."orders" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."orders" FORCE ROW LEVEL SECURITY;
-
--- enforce.orders_new.isolate
-ANALYZE "public"."orders_new" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."orders_new" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."orders_new" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."orders_new" FORCE ROW LEVEL SECURITY;
-
--- enforce.orders_old.isolate
-ANALYZE "public"."orders_old" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."orders_old" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."orders_old" FORCE ROW LEVEL SECURITY;
-
 -- harden.role.app_user
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app_user') THEN
@@ -210,37 +164,204 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.customers.analyze
+ANALYZE "public"."customers" ("tenant_id");
+
+-- observe.customers.isolate
+CREATE POLICY "tenant_isolation" ON "public"."customers" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."customers" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('customers'))) WITH CHECK ((SELECT tenantry.observe('customers')));
+ALTER TABLE "public"."customers" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."customers" FORCE ROW LEVEL SECURITY;
+
+-- observe.invoices.analyze
+ANALYZE "public"."invoices" ("tenant_id");
+
+-- observe.invoices.isolate
+CREATE POLICY "tenant_isolation" ON "public"."invoices" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."invoices" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('invoices'))) WITH CHECK ((SELECT tenantry.observe('invoices')));
+ALTER TABLE "public"."invoices" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."invoices" FORCE ROW LEVEL SECURITY;
+
+-- observe.order_events.isolate
+CREATE POLICY "tenant_isolation" ON "public"."order_events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."order_events" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events'))) WITH CHECK ((SELECT tenantry.observe('order_events')));
+ALTER TABLE "public"."order_events" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."order_events" FORCE ROW LEVEL SECURITY;
+
+-- observe.order_events_0.analyze
+ANALYZE "public"."order_events_0" ("tenant_id");
+
+-- observe.order_events_0.isolate
+CREATE POLICY "tenant_isolation" ON "public"."order_events_0" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."order_events_0" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events_0'))) WITH CHECK ((SELECT tenantry.observe('order_events_0')));
+ALTER TABLE "public"."order_events_0" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."order_events_0" FORCE ROW LEVEL SECURITY;
+
+-- observe.order_events_1.analyze
+ANALYZE "public"."order_events_1" ("tenant_id");
+
+-- observe.order_events_1.isolate
+CREATE POLICY "tenant_isolation" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events_1'))) WITH CHECK ((SELECT tenantry.observe('order_events_1')));
+ALTER TABLE "public"."order_events_1" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."order_events_1" FORCE ROW LEVEL SECURITY;
+
+-- observe.orders.isolate
+CREATE POLICY "tenant_isolation" ON "public"."orders" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."orders" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders'))) WITH CHECK ((SELECT tenantry.observe('orders')));
+ALTER TABLE "public"."orders" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."orders" FORCE ROW LEVEL SECURITY;
+
+-- observe.orders_new.analyze
+ANALYZE "public"."orders_new" ("tenant_id");
+
+-- observe.orders_new.isolate
+CREATE POLICY "tenant_isolation" ON "public"."orders_new" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."orders_new" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders_new'))) WITH CHECK ((SELECT tenantry.observe('orders_new')));
+ALTER TABLE "public"."orders_new" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."orders_new" FORCE ROW LEVEL SECURITY;
+
+-- observe.orders_old.analyze
+ANALYZE "public"."orders_old" ("tenant_id");
+
+-- observe.orders_old.isolate
+CREATE POLICY "tenant_isolation" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders_old'))) WITH CHECK ((SELECT tenantry.observe('orders_old')));
+ALTER TABLE "public"."orders_old" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."orders_old" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
--- harden.customers.tenant_id.default
-ALTER TABLE "public"."customers" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.invoices.tenant_id.default
-ALTER TABLE "public"."invoices" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.order_events.tenant_id.default
-ALTER TABLE "public"."order_events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.orders.tenant_id.default
-ALTER TABLE "public"."orders" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.tenants.grants
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.customers.grants
+-- observe.customers.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."customers" TO "app_user";
 
--- harden.invoices.grants
+-- observe.invoices.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."invoices" TO "app_user";
 
--- harden.order_events.grants
+-- observe.order_events.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."order_events" TO "app_user";
 
--- harden.orders.grants
+-- observe.orders.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."orders" TO "app_user";
 
--- harden.orders_id_seq.grants
+-- observe.orders_id_seq.grants
 GRANT USAGE ON SEQUENCE "public"."orders_id_seq" TO "app_user";
+
+-- cutover.customers.observe
+DROP POLICY IF EXISTS "observe" ON "public"."customers";
+
+-- cutover.invoices.observe
+DROP POLICY IF EXISTS "observe" ON "public"."invoices";
+
+-- cutover.order_events.observe
+DROP POLICY IF EXISTS "observe" ON "public"."order_events";
+
+-- cutover.order_events_0.observe
+DROP POLICY IF EXISTS "observe" ON "public"."order_events_0";
+
+-- cutover.order_events_1.observe
+DROP POLICY IF EXISTS "observe" ON "public"."order_events_1";
+
+-- cutover.orders.observe
+DROP POLICY IF EXISTS "observe" ON "public"."orders";
+
+-- cutover.orders_new.observe
+DROP POLICY IF EXISTS "observe" ON "public"."orders_new";
+
+-- cutover.orders_old.observe
+DROP POLICY IF EXISTS "observe" ON "public"."orders_old";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.customers.tenant_id.default
+ALTER TABLE "public"."customers" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.invoices.tenant_id.default
+ALTER TABLE "public"."invoices" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.order_events.tenant_id.default
+ALTER TABLE "public"."order_events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.orders.tenant_id.default
+ALTER TABLE "public"."orders" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

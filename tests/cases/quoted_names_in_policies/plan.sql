@@ -59,20 +59,8 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.Mein Schema.V w.grants
-GRANT SELECT ON TABLE "Mein Schema"."V w" TO "app_user";
-
 -- harden.schema.Mein Schema.app_user
 GRANT USAGE ON SCHEMA "Mein Schema" TO "app_user";
-
--- harden.Mein Schema.Mieter & Co.grants
-GRANT SELECT ON TABLE "Mein Schema"."Mieter & Co" TO "app_user";
-
--- harden.Mein Schema.Größe "x".grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Mein Schema"."Größe ""x""" TO "app_user";
-
--- harden.Mein Schema.user.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Mein Schema"."user" TO "app_user";
 
 -- observe.role
 DO $$ BEGIN
@@ -163,6 +151,15 @@ CREATE POLICY "observe" ON "Mein Schema"."Mieter & Co" AS PERMISSIVE FOR ALL TO 
 ALTER TABLE "Mein Schema"."Mieter & Co" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "Mein Schema"."Mieter & Co" FORCE ROW LEVEL SECURITY;
 
+-- observe.Mein Schema.Mieter & Co.grants
+GRANT SELECT ON TABLE "Mein Schema"."Mieter & Co" TO "app_user";
+
+-- observe.Mein Schema.Größe "x".grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Mein Schema"."Größe ""x""" TO "app_user";
+
+-- observe.Mein Schema.user.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Mein Schema"."user" TO "app_user";
+
 -- cutover.Mein Schema.Größe "x".straße key.drop
 ALTER TABLE "Mein Schema"."Größe ""x""" DROP CONSTRAINT "straße key";
 
@@ -174,8 +171,6 @@ DROP POLICY IF EXISTS "observe" ON "Mein Schema"."user";
 
 -- cutover.Mein Schema.Mieter & Co.observe
 DROP POLICY IF EXISTS "observe" ON "Mein Schema"."Mieter & Co";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -187,3 +182,6 @@ ALTER TABLE "Mein Schema"."Größe ""x""" ALTER COLUMN "Mieter Nr" SET DEFAULT (
 
 -- cutover.Mein Schema.V w.invoker
 ALTER VIEW "Mein Schema"."V w" SET (security_invoker = true);
+
+-- cutover.Mein Schema.V w.grants
+GRANT SELECT ON TABLE "Mein Schema"."V w" TO "app_user";

@@ -157,18 +157,6 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.kinds.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."kinds" TO "app_user";
-
--- harden.posts.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."posts" TO "app_user";
-
--- harden.users.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -270,6 +258,18 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.kinds.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."kinds" TO "app_user";
+
+-- observe.posts.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."posts" TO "app_user";
+
+-- observe.users.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
+
 -- cutover.kinds.a_kind.drop
 DROP INDEX "public"."a_kind";
 
@@ -303,8 +303,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."users";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -99,29 +99,11 @@ ALTER TABLE "sales"."items" DROP CONSTRAINT "items_code_fkey";
 -- enforce.sales.items.items_item_id_fkey.drop
 ALTER TABLE "sales"."items" DROP CONSTRAINT "items_item_id_fkey";
 
--- enforce.items.items_code_key.drop
-ALTER TABLE "public"."items" DROP CONSTRAINT "items_code_key";
-
--- enforce.sales.items.items_code_key.drop
-ALTER TABLE "sales"."items" DROP CONSTRAINT "items_code_key";
-
 -- enforce.items.items_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "items_tenant_id_idx" ON "public"."items" USING btree ("tenant_id");
 
 -- enforce.sales.items.items_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "items_tenant_id_idx" ON "sales"."items" USING btree ("tenant_id");
-
--- enforce.items.isolate
-ANALYZE "public"."items" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "public"."items" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."items" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."items" FORCE ROW LEVEL SECURITY;
-
--- enforce.sales.items.isolate
-ANALYZE "sales"."items" ("tenant_id");
-CREATE POLICY "tenant_isolation" ON "sales"."items" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "sales"."items" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "sales"."items" FORCE ROW LEVEL SECURITY;
 
 -- harden.role.app_user
 DO $$ BEGIN
@@ -131,25 +113,132 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.isolate
-CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
-ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
-
--- harden.items.tenant_id.default
-ALTER TABLE "public"."items" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
--- harden.sales.items.tenant_id.default
-ALTER TABLE "sales"."items" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
-
 -- harden.schema.sales.app_user
 GRANT USAGE ON SCHEMA "sales" TO "app_user";
 
--- harden.tenants.grants
+-- observe.role
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
+    CREATE ROLE "tenantry_legacy" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+
+-- observe.function
+DO $test$ BEGIN
+  CREATE SCHEMA tenantry_self_test;
+  CREATE TABLE tenantry_self_test.rows (tenant text);
+  INSERT INTO tenantry_self_test.rows VALUES ('a'), ('a');
+  CREATE FUNCTION tenantry_self_test.asked() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $f$ BEGIN RAISE EXCEPTION 'observe mode is not possible: this server asks policies in another order'; END $f$;
+  CREATE POLICY tenant_isolation ON tenantry_self_test.rows USING (tenant = 'a');
+  CREATE POLICY "observe" ON tenantry_self_test.rows USING ((SELECT tenantry_self_test.asked()));
+  ALTER TABLE tenantry_self_test.rows ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE tenantry_self_test.rows FORCE ROW LEVEL SECURITY;
+  GRANT USAGE ON SCHEMA tenantry_self_test TO "app_user";
+  GRANT SELECT ON tenantry_self_test.rows TO "app_user";
+  SET LOCAL row_security = on;
+  IF (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    SET LOCAL ROLE "app_user";  -- policies do not bind who runs this
+  END IF;
+  PERFORM tenant FROM tenantry_self_test.rows;
+  RESET ROLE; SET LOCAL row_security = off;
+  DROP SCHEMA tenantry_self_test CASCADE;
+END $test$;
+CREATE SCHEMA IF NOT EXISTS tenantry;
+REVOKE ALL ON SCHEMA tenantry FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS tenantry.observations (
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  relation text NOT NULL,
+  statement text NOT NULL,
+  role text NOT NULL,
+  application text NOT NULL,
+  times bigint NOT NULL
+);
+-- A session counts in a setting of its own and writes a row at once and then every ten seconds at most for each
+-- statement and table, so that a busy application meets neither a row lock nor a stream of writes. What it counted
+-- last may be lost with the session: counts are lower bounds, but the first occurrence is always written.
+CREATE OR REPLACE FUNCTION tenantry.observe(relation text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Constants are left out: they are somebody's data, and one statement must count as one.
+  shape text := left(regexp_replace(regexp_replace(current_query(), '''([^'']|'''')*''', '?', 'g'), '\m\d+\M', '?', 'g'), 1000);
+  slot text := 'tenantry.seen_' || md5(relation || ' ' || shape);
+  held text[] := string_to_array(nullif(current_setting(slot, true), ''), ' ');
+  counted bigint := coalesce(held[1]::bigint, 0) + 1;
+  written double precision := coalesce(held[2]::double precision, 0);
+  moment double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF moment - written < 10 THEN
+    PERFORM set_config(slot, counted || ' ' || written, false);
+  ELSIF current_setting('transaction_read_only') = 'on' THEN
+    RAISE LOG 'tenantry observe: % would be filtered (% times): %', relation, counted, shape;
+    -- The count is kept for the session's next transaction that may write.
+    PERFORM set_config(slot, counted || ' 0', false);
+  ELSE
+    INSERT INTO tenantry.observations (relation, statement, role, application, times)
+    VALUES (relation, shape, session_user, current_setting('application_name'), counted);
+    PERFORM set_config(slot, '0 ' || moment, false);
+  END IF;
+  RETURN true;
+END
+$$;
+
+-- observe.items.analyze
+ANALYZE "public"."items" ("tenant_id");
+
+-- observe.items.isolate
+CREATE POLICY "tenant_isolation" ON "public"."items" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."items" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('items'))) WITH CHECK ((SELECT tenantry.observe('items')));
+ALTER TABLE "public"."items" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."items" FORCE ROW LEVEL SECURITY;
+
+-- observe.sales.items.analyze
+ANALYZE "sales"."items" ("tenant_id");
+
+-- observe.sales.items.isolate
+CREATE POLICY "tenant_isolation" ON "sales"."items" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "sales"."items" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('sales.items'))) WITH CHECK ((SELECT tenantry.observe('sales.items')));
+ALTER TABLE "sales"."items" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "sales"."items" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.isolate
+CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('tenants'))) WITH CHECK ((SELECT tenantry.observe('tenants')));
+ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
+
+-- observe.tenants.grants
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
--- harden.items.grants
+-- observe.items.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."items" TO "app_user";
 
--- harden.sales.items.grants
+-- observe.sales.items.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "sales"."items" TO "app_user";
+
+-- cutover.items.items_code_key.drop
+ALTER TABLE "public"."items" DROP CONSTRAINT "items_code_key";
+
+-- cutover.sales.items.items_code_key.drop
+ALTER TABLE "sales"."items" DROP CONSTRAINT "items_code_key";
+
+-- cutover.items.observe
+DROP POLICY IF EXISTS "observe" ON "public"."items";
+
+-- cutover.sales.items.observe
+DROP POLICY IF EXISTS "observe" ON "sales"."items";
+
+-- cutover.tenants.observe
+DROP POLICY IF EXISTS "observe" ON "public"."tenants";
+DO $$ BEGIN
+  DROP ROLE IF EXISTS "tenantry_legacy";
+EXCEPTION WHEN dependent_objects_still_exist THEN
+  RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
+END $$;
+
+-- cutover.items.tenant_id.default
+ALTER TABLE "public"."items" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.sales.items.tenant_id.default
+ALTER TABLE "sales"."items" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

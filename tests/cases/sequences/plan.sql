@@ -68,30 +68,6 @@ CREATE INDEX CONCURRENTLY "desks_tenant_id_idx" ON "public"."desks" USING btree 
 -- harden.schema.Depot.app_user
 GRANT USAGE ON SCHEMA "Depot" TO "app_user";
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.Depot.Boxes.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Depot"."Boxes" TO "app_user";
-
--- harden.desks.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
-
--- harden.colours.grants
-GRANT SELECT ON TABLE "public"."colours" TO "app_user";
-
--- harden.Depot.it's "odd".grants
-GRANT USAGE ON SEQUENCE "Depot"."it's ""odd""" TO "app_user";
-
--- harden.common_ids.grants
-GRANT USAGE ON SEQUENCE "public"."common_ids" TO "app_user";
-
--- harden.desks_Id_seq.grants
-GRANT USAGE ON SEQUENCE "public"."desks_Id_seq" TO "app_user";
-
--- harden.old_form.grants
-GRANT USAGE ON SEQUENCE "public"."old_form" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -184,6 +160,30 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.Depot.Boxes.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "Depot"."Boxes" TO "app_user";
+
+-- observe.desks.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
+
+-- observe.colours.grants
+GRANT SELECT ON TABLE "public"."colours" TO "app_user";
+
+-- observe.Depot.it's "odd".grants
+GRANT USAGE ON SEQUENCE "Depot"."it's ""odd""" TO "app_user";
+
+-- observe.common_ids.grants
+GRANT USAGE ON SEQUENCE "public"."common_ids" TO "app_user";
+
+-- observe.desks_Id_seq.grants
+GRANT USAGE ON SEQUENCE "public"."desks_Id_seq" TO "app_user";
+
+-- observe.old_form.grants
+GRANT USAGE ON SEQUENCE "public"."old_form" TO "app_user";
+
 -- cutover.Depot.Boxes.observe
 DROP POLICY IF EXISTS "observe" ON "Depot"."Boxes";
 
@@ -192,8 +192,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."desks";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -1,8 +1,35 @@
+-- note: desks: tenant_id was there before, so rows that the backfill gives a tenant keep it after a revert
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- columns.drawers.tenant_id
 ALTER TABLE "public"."drawers" ADD COLUMN "tenant_id" uuid;
 ALTER TABLE "public"."drawers" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;
+
+-- columns.desks.fill
+CREATE SCHEMA IF NOT EXISTS tenantry;
+CREATE OR REPLACE FUNCTION "tenantry"."fill_6461068274035335"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
+BEGIN
+  IF NEW."tenant_id" IS NULL THEN
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."team") FROM (SELECT NEW.*) AS a);
+  END IF;
+  RETURN NEW;
+END
+$fill$;
+CREATE TRIGGER "tenantry_fill" BEFORE INSERT ON "public"."desks" FOR EACH ROW EXECUTE FUNCTION "tenantry"."fill_6461068274035335"();
+
+-- columns.drawers.fill
+CREATE SCHEMA IF NOT EXISTS tenantry;
+CREATE OR REPLACE FUNCTION "tenantry"."fill_187dda3aac4f4581"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
+BEGIN
+  IF NEW."tenant_id" IS NULL THEN
+    NEW."tenant_id" := (SELECT (SELECT p."tenant_id" FROM "public"."desks" p WHERE p."id" = a."desk_id") FROM (SELECT NEW.*) AS a);
+  END IF;
+  RETURN NEW;
+END
+$fill$;
+CREATE TRIGGER "tenantry_fill" BEFORE INSERT ON "public"."drawers" FOR EACH ROW EXECUTE FUNCTION "tenantry"."fill_187dda3aac4f4581"();
 
 -- backfill.desks.tenant_id
 ALTER TABLE "public"."desks" DISABLE TRIGGER "watch";
@@ -74,15 +101,6 @@ DO $$ BEGIN
   END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.desks.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
-
--- harden.drawers.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."drawers" TO "app_user";
 
 -- observe.role
 DO $$ BEGIN
@@ -176,6 +194,15 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.desks.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."desks" TO "app_user";
+
+-- observe.drawers.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."drawers" TO "app_user";
+
 -- cutover.desks.observe
 DROP POLICY IF EXISTS "observe" ON "public"."desks";
 
@@ -184,13 +211,17 @@ DROP POLICY IF EXISTS "observe" ON "public"."drawers";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN
   RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
 END $$;
+
+-- cutover.desks.fill
+DROP FUNCTION "tenantry"."fill_6461068274035335"() CASCADE;
+
+-- cutover.drawers.fill
+DROP FUNCTION "tenantry"."fill_187dda3aac4f4581"() CASCADE;
 
 -- cutover.desks.tenant_id.default
 ALTER TABLE "public"."desks" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(current_setting('app.current_tenant_id', true), ''))::uuid;

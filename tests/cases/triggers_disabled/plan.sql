@@ -18,6 +18,19 @@ CREATE TABLE "public"."tenants" (
 ALTER TABLE "public"."entries" ADD COLUMN "tenant_id" text;
 ALTER TABLE "public"."entries" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 
+-- columns.entries.fill
+CREATE SCHEMA IF NOT EXISTS tenantry;
+CREATE OR REPLACE FUNCTION "tenantry"."fill_2205f5763b946416"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
+BEGIN
+  IF NEW."tenant_id" IS NULL THEN
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text) FROM (SELECT NEW.*) AS a);
+  END IF;
+  RETURN NEW;
+END
+$fill$;
+CREATE TRIGGER "tenantry_fill" BEFORE INSERT ON "public"."entries" FOR EACH ROW EXECUTE FUNCTION "tenantry"."fill_2205f5763b946416"();
+
 -- backfill.entries.tenants
 INSERT INTO "public"."tenants" (name, slug)
 SELECT v.value, v.value
@@ -59,12 +72,6 @@ DO $$ BEGIN
   END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.entries.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."entries" TO "app_user";
 
 -- observe.role
 DO $$ BEGIN
@@ -149,15 +156,22 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.entries.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."entries" TO "app_user";
+
 -- cutover.entries.observe
 DROP POLICY IF EXISTS "observe" ON "public"."entries";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN
   RAISE NOTICE 'role % is still used by another database and stays', 'tenantry_legacy';
 END $$;
+
+-- cutover.entries.fill
+DROP FUNCTION "tenantry"."fill_2205f5763b946416"() CASCADE;

@@ -95,15 +95,6 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
--- harden.tenants.grants
-GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
-
--- harden.cart_lines.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."cart_lines" TO "app_user";
-
--- harden.carts.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."carts" TO "app_user";
-
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN
@@ -196,6 +187,15 @@ CREATE POLICY "observe" ON "public"."tenants" AS PERMISSIVE FOR ALL TO "tenantry
 ALTER TABLE "public"."tenants" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."tenants" FORCE ROW LEVEL SECURITY;
 
+-- observe.tenants.grants
+GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
+
+-- observe.cart_lines.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."cart_lines" TO "app_user";
+
+-- observe.carts.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."carts" TO "app_user";
+
 -- cutover.carts.carts_code_key.drop
 ALTER TABLE "public"."carts" DROP CONSTRAINT "carts_code_key";
 
@@ -207,8 +207,6 @@ DROP POLICY IF EXISTS "observe" ON "public"."carts";
 
 -- cutover.tenants.observe
 DROP POLICY IF EXISTS "observe" ON "public"."tenants";
-
--- cutover.tenantry_legacy
 DO $$ BEGIN
   DROP ROLE IF EXISTS "tenantry_legacy";
 EXCEPTION WHEN dependent_objects_still_exist THEN
