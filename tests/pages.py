@@ -65,9 +65,7 @@ class Failure:
     def __str__(self) -> str:
         c = self.command
         said = f"\nthe page shows:\n{c.shown}" if c.shown is not None else ""
-        return (
-            f"line {c.line}: {c.script}\nexit {self.code}, the page says {c.code}{said}\nit wrote:\n{self.output}"
-        )
+        return f"line {c.line}: {c.script}\nexit {self.code}, the page says {c.code}{said}\nit wrote:\n{self.output}"
 
 
 def blocks(page: str) -> list[Block]:
@@ -114,7 +112,7 @@ def _console(block: Block) -> Iterator[Command]:
             script, shown, begun = [line[2:]], [], number
         elif not script:
             raise ValueError(f"line {number}: output without a command")
-        elif line.startswith("> ") and not shown:
+        elif (line == ">" or line.startswith("> ")) and not shown:
             script.append(line[2:])
         else:
             shown.append(line)
@@ -137,10 +135,13 @@ def fits(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-def run(page: str, environment: Mapping[str, str]) -> list[Failure]:
-    """Run a page; returns the first command that ended otherwise than shown, or all that wrote something else."""
+def run(page: str, environment: Mapping[str, str], files: Mapping[str, str] | None = None) -> list[Failure]:
+    """Run a page where ``files`` are; returns each command that wrote something else than shown, up to the first
+    that ended otherwise."""
     todo = commands(page)
     with _scratch() as scratch:
+        for name, text in (files or {}).items():
+            (scratch / "work" / name).write_text(text, encoding="utf-8")
         script = "\n".join(_step(scratch, number, command) for number, command in enumerate(todo))
         places = {"HOME": str(scratch), "TMPDIR": str(scratch / "tmp"), "LANG": "C.UTF-8"}
         subprocess.run(
@@ -171,16 +172,16 @@ def _failures(scratch: Path, todo: list[Command]) -> Iterator[Failure]:
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
     """A directory for one page, with the example and the pages in reach; servers left in it are ended."""
-    with tempfile.TemporaryDirectory(prefix="pages-") as name:
+    with tempfile.TemporaryDirectory(prefix="pages-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         scratch.chmod(0o755)  # a server that root starts runs as somebody else
         for directory in ("work", "tmp"):
-            (scratch / directory).mkdir()
+            (scratch / directory).mkdir(mode=0o755)
         for directory in ("docs", "examples"):
             (scratch / "work" / directory).symlink_to(ROOT / directory)
         try:
             yield scratch
         finally:
             for file in (scratch / "tmp").glob("*/data/postmaster.pid"):
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                     os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)

@@ -136,9 +136,11 @@ app = "{app}"
 [tables.customers]
 scope = "tenant"
 backfill = {{ column = "company", matches = "slug" }}
+primary_key = "global"
 [tables.notes]
 scope = "tenant"
 backfill = {{ parent = "customers" }}
+primary_key = "global"
 """
 WRONG = """
 SELECT count(*) FROM notes JOIN customers c ON c.id = customer LEFT JOIN tenants t ON t.slug = c.company
@@ -160,7 +162,9 @@ def test_broken_off_at_every_batch_while_rows_come(shop: Subject) -> None:
         def strike_at(point: Point, conn: Conn) -> bool:
             if point.step != step.id:
                 return False
-            runs.do(db, f"INSERT INTO notes (id, customer, body) VALUES ({next(late)}, 1 + {next(late)} % 30, '')")
+            runs.do(
+                db, f"INSERT INTO notes (id, customer, body) VALUES ({next(late)}, 1 + {next(late)} % 30, '')"
+            )
             return turns(point, conn)
 
         count = faults.walk(db, shop.plan, strike_at)
@@ -327,7 +331,12 @@ def stop_at(db: Database, plan: Plan, step: str) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    ["columns.cities.tenant_id", "enforce.cities.cities_tenant_country_fk", "observe.cities.isolate", "cutover.cities.observe"],
+    [
+        "columns.cities.tenant_id",
+        "enforce.cities.cities_tenant_country_fk",
+        "observe.cities.isolate",
+        "cutover.cities.observe",
+    ],
 )
 def test_a_migration_of_the_application_in_the_middle(subject: Subjects, step: str) -> None:
     chosen = subject("natural_primary_key")
@@ -340,17 +349,30 @@ def test_a_migration_of_the_application_in_the_middle(subject: Subjects, step: s
         assert [p.partition(":")[0] for p in caught.value.problems] == ["tours"]
         assert caught.value.pending
         tours = TableRule(scope="tenant", backfill=Constant(constant="first"), primary_key="tenant")
-        wider = chosen.spec.model_copy(update={"tables": {**chosen.spec.tables, QName("public", "tours"): tours}})
+        wider = chosen.spec.model_copy(
+            update={"tables": {**chosen.spec.tables, QName("public", "tours"): tours}}
+        )
         rest = planner.plan(wider, reference.catalog(db), "online")
-        assert {step.object for step in rest} <= {"tours", "cities", "grades", "tenantry_legacy", "tenantry.observe"}
+        assert {step.object for step in rest} <= {
+            "tours",
+            "cities",
+            "grades",
+            "tenantry_legacy",
+            "tenantry.observe",
+        }
         apply.apply(db.dsn, rest)
         assert not planner.plan(wider, reference.catalog(db), "online")
         assert faults.leftovers(faults.state(db, wider)) == []
-        assert runs.query(db, "SELECT count(*) FROM tours JOIN cities c ON c.id = city WHERE c.mayor = 'nobody'") == 2
+        assert (
+            runs.query(db, "SELECT count(*) FROM tours JOIN cities c ON c.id = city WHERE c.mayor = 'nobody'")
+            == 2
+        )
         assert runs.query(db, "SELECT count(*) FROM tours WHERE tenant_id = 'first'") == 2
 
 
-def test_a_migration_that_the_plan_did_not_know_stops_it_where_it_stands_in_the_way(subject: Subjects) -> None:
+def test_a_migration_that_the_plan_did_not_know_stops_it_where_it_stands_in_the_way(
+    subject: Subjects,
+) -> None:
     chosen = subject("natural_primary_key")
     with chosen.copy() as db:
         stop_at(db, chosen.plan, "enforce.cities.cities_tenant_country_fk")
@@ -392,7 +414,12 @@ def test_the_server_shut_down_at_once(tmp_path: Path) -> None:
                     inside.append(point)
                     writer = db.connect(autocommit=False)
                     writer.execute("LOCK TABLE rentals IN ROW EXCLUSIVE MODE")
-                    faults.while_it_waits(conn, lambda: (crash(), writer.close()))
+
+                    def act() -> None:
+                        with closing(writer):
+                            crash()
+
+                    faults.while_it_waits(conn, act)
                     return True
                 if next(numbers) % every:
                     return False

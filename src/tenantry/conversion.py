@@ -245,7 +245,7 @@ def _tenant_tables(
                     f"{spell(part.qname)}: inherits the tenant column from both {spell(other)} and {spell(table.qname)}; let it inherit from one tenant table"
                 )
                 continue
-            own = rules.get(part.qname) or TableRule(scope="tenant", policies=rule.policies)
+            own = rules.get(part.qname) or TableRule(scope="tenant", policies=rule.policies, unique=rule.unique)
             how = "partition" if part.partition_of else "child"
             yield TenantTable(part, own, column, table.qname, how)
 
@@ -303,7 +303,7 @@ def _column_problems(c: Conversion, table: TenantTable) -> Iterator[str]:
     if rule.primary_key == UNDECIDED:
         yield f"{name}: primary_key is undecided; choose global (ids unique across tenants) or tenant (unique within one)"
     for key, unique in rule.unique.items():
-        if table.table.index(key) is None:
+        if all(part.table.index(key) is None for part in c.members(table)):
             # A key that an earlier run replaced is gone; only a name that nothing explains is a mistake.
             if unique.scope == "global":
                 yield f"{name}: unique.{key} is not there; correct the name"

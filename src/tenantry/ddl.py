@@ -215,7 +215,7 @@ def add_foreign_key(table: QName, name: str, fk: Constraint, *, not_valid: bool 
 
 
 def comment_on_constraint(table: QName, name: str, comment: str | None) -> str:
-    """SHARE UPDATE EXCLUSIVE, for an instant."""
+    """At most ACCESS SHARE."""
     return f"COMMENT ON CONSTRAINT {quote(name)} ON {qualified(table)} IS {literal(comment)}"
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from tenantry.catalog import Catalog
 from tenantry.conversion import UNMENTIONED, Conversion, reconcile
 from tenantry.errors import PlanError
-from tenantry.names import display
 from tenantry.plan import Backfill, Change, Phase, Plan, Profile
 from tenantry.spec import Spec
 from tenantry.steps import (
@@ -16,9 +14,9 @@ from tenantry.steps import (
     audit,
     backfill,
     columns,
+    conflicts,
     fill,
     isolate,
-    keys,
     observe,
     references,
     swap,
@@ -48,9 +46,15 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
         catalog_digest=catalog.digest,
         profile=profile,
         steps=tuple(steps),
-        notes=tuple(_notes(conversion)),
-        guards=tuple([*tenants.guards(conversion), *audit.revert_guards(conversion)]) if steps else (),
+        notes=tuple(dict.fromkeys(_notes(conversion))),
+        guards=tuple(_guards(conversion)) if steps else (),
     )
+
+
+def _guards(c: Conversion) -> Iterator[tuple[str, str]]:
+    """What a revert would lose."""
+    yield from tenants.guards(c)
+    yield from audit.revert_guards(c)
 
 
 def _problems(c: Conversion) -> list[str]:
@@ -100,28 +104,10 @@ def _check_ids(steps: list[Change | Backfill]) -> None:
         seen.add(step.id)
 
 
-_CONFLICT = re.compile(r"\bon\s+conflict\s*(?:\(([^()]*)\)|on\s+constraint\s+\"?(\w+)\"?)", re.IGNORECASE)
-
-
 def _notes(c: Conversion) -> Iterator[str]:
     """Code to edit and defaults taken."""
-    yield from _conflict_targets(c)
+    yield from conflicts.notes(c)
     yield from tenants.notes(c)
     yield from backfill.notes(c)
     yield from references.notes(c)
     yield from access.notes(c)
-
-
-def _conflict_targets(c: Conversion) -> Iterator[str]:
-    """ON CONFLICT names a key by its columns: where the key changes, the statement stops working (42P10)."""
-    for r in keys.keys(c).replacements:
-        old = tuple(r.old.key_columns)
-        new = ", ".join(k.column or "…" for k in r.new.keys)
-        yield f"code to edit: ON CONFLICT ({', '.join(old)}) on {r.table.label} becomes ON CONFLICT ({new})"
-        for function in c.catalog.functions:
-            if r.table.table.name not in function.source:
-                continue
-            for columns_, constraint in _CONFLICT.findall(function.source):
-                named = tuple(part.strip().strip('"') for part in columns_.split(","))
-                if set(named) == set(old) or constraint == r.old.name:
-                    yield f"code to edit: function {display(function.qname)}({function.arguments}) says ON CONFLICT on {r.old.name} of {r.table.label}"

@@ -296,7 +296,7 @@ def kept_keys(c: Conversion) -> Iterator[Change]:
             constraint = table.table.constraint(name)
             if rule.scope != "global" or constraint is None:
                 continue
-            comment = f"Unique across tenants: {rule.reason}"
+            comment = _with_reason(constraint.comment, rule.reason)
             if constraint.comment == comment:
                 continue
             yield Change(
@@ -307,8 +307,14 @@ def kept_keys(c: Conversion) -> Iterator[Change]:
                 apply=(ddl.comment_on_constraint(table.qname, name, comment),),
                 verify=verify.query(verify.constraint_comment(table.qname, name, comment)),
                 revert=(ddl.comment_on_constraint(table.qname, name, constraint.comment),),
-                lock=Lock.SHARE_UPDATE_EXCLUSIVE,
             )
+
+
+def _with_reason(comment: str | None, reason: str) -> str:
+    """A comment with the reason as its last line; an older reason goes, what else it says stays."""
+    head = "Unique across tenants: "
+    kept = [line for line in (comment or "").splitlines() if not line.startswith(head)]
+    return "\n".join([*kept, head + " ".join(reason.split())])
 
 
 def notes(c: Conversion) -> Iterator[str]:

@@ -97,7 +97,8 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
 
 def tables(c: Conversion) -> Iterator[Change]:
     """Isolate every tenant table, partitions and children included."""
-    for table in c.tables:
+    # A parent last: its ANALYZE may look at its children too, and theirs would be done before it ran.
+    for table in (t for root in c.roots for t in reversed(c.members(root))):
         using = _comparison(c, table.column)
         yield from _isolate(c, table.table, using, expected(c, table.column), Phase.ENFORCE, table.rule, table)
 
@@ -108,7 +109,8 @@ def through(c: Conversion) -> Iterator[Change]:
         assert rule.parent is not None
         parent = c.get(rule.parent)
         pairs = link(c, table, rule.parent, rule.on)
-        assert parent is not None and pairs
+        assert parent is not None
+        assert pairs
         own = qualified(table.qname)
         alias = "p" if table.name != "p" else "q"  # the server would spell ours in another way beside a table p
         where = [f"{alias}.{quote(b)} = {own}.{quote(a)}" for a, b in pairs.items()]

@@ -150,7 +150,7 @@ def keys(c: Conversion) -> Keys:
     """Work out every replacement and parent key; cached, because several steps ask."""
     pool = Pool(c)
     replacements: list[Replacement] = []
-    for table in c.keyed:
+    for table in c.tables:
         own = [i for i in candidates(table) if scope(c, table, i) == "tenant"]
         # The strongest first: a second key over the same columns shares the new one.
         for old in sorted(own, key=lambda i: (not i.primary, i.constraint is None)):

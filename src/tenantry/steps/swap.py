@@ -11,7 +11,7 @@ from tenantry.names import QName
 from tenantry.plan import Change, Lock, Phase
 from tenantry.steps.keys import Replacement, keys
 from tenantry.steps.references import Composite, composites
-from tenantry.steps.uniques import phase_of, restore, taken_over, uses
+from tenantry.steps.uniques import restore, taken_over, uses
 
 
 def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:

@@ -16,7 +16,7 @@ from tenantry.steps.keys import Pool, Replacement, candidates, keys, rule, scope
 
 def problems(c: Conversion) -> Iterator[str]:
     """Undecided keys, and keys that cannot be replaced because something holds on to them."""
-    for table in c.keyed:
+    for table in c.tables:
         for index in candidates(table):
             said = table.rule.primary_key == UNDECIDED  # and told already
             if index.primary and not said and scope(c, table, index) == UNDECIDED:

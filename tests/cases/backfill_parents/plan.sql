@@ -307,11 +307,14 @@ CREATE POLICY "observe" ON "public"."accounts" AS PERMISSIVE FOR ALL TO "tenantr
 ALTER TABLE "public"."accounts" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."accounts" FORCE ROW LEVEL SECURITY;
 
--- observe.baskets.isolate
-CREATE POLICY "tenant_isolation" ON "public"."baskets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."baskets" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('baskets'))) WITH CHECK ((SELECT tenantry.observe('baskets')));
-ALTER TABLE "public"."baskets" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."baskets" FORCE ROW LEVEL SECURITY;
+-- observe.baskets_rest.analyze
+ANALYZE "public"."baskets_rest" ("tenant_id");
+
+-- observe.baskets_rest.isolate
+CREATE POLICY "tenant_isolation" ON "public"."baskets_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."baskets_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('baskets_rest'))) WITH CHECK ((SELECT tenantry.observe('baskets_rest')));
+ALTER TABLE "public"."baskets_rest" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."baskets_rest" FORCE ROW LEVEL SECURITY;
 
 -- observe.baskets_2024.analyze
 ANALYZE "public"."baskets_2024" ("tenant_id");
@@ -322,14 +325,11 @@ CREATE POLICY "observe" ON "public"."baskets_2024" AS PERMISSIVE FOR ALL TO "ten
 ALTER TABLE "public"."baskets_2024" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."baskets_2024" FORCE ROW LEVEL SECURITY;
 
--- observe.baskets_rest.analyze
-ANALYZE "public"."baskets_rest" ("tenant_id");
-
--- observe.baskets_rest.isolate
-CREATE POLICY "tenant_isolation" ON "public"."baskets_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."baskets_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('baskets_rest'))) WITH CHECK ((SELECT tenantry.observe('baskets_rest')));
-ALTER TABLE "public"."baskets_rest" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."baskets_rest" FORCE ROW LEVEL SECURITY;
+-- observe.baskets.isolate
+CREATE POLICY "tenant_isolation" ON "public"."baskets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."baskets" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('baskets'))) WITH CHECK ((SELECT tenantry.observe('baskets')));
+ALTER TABLE "public"."baskets" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."baskets" FORCE ROW LEVEL SECURITY;
 
 -- observe.items.analyze
 ANALYZE "public"."items" ("tenant_id");

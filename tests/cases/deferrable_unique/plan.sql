@@ -1,6 +1,3 @@
--- note: code to edit: ON CONFLICT (place) on queue becomes ON CONFLICT (tenant_id, place)
--- note: code to edit: ON CONFLICT (rank) on queue becomes ON CONFLICT (tenant_id, rank)
--- note: code to edit: ON CONFLICT (ticket) on queue becomes ON CONFLICT (tenant_id, ticket)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

@@ -1,5 +1,3 @@
--- note: code to edit: ON CONFLICT (during, room) on bookings becomes ON CONFLICT (tenant_id, during, room)
--- note: code to edit: ON CONFLICT (room, during) on bookings becomes ON CONFLICT (tenant_id, room, during)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

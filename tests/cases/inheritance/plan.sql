@@ -231,23 +231,14 @@ BEGIN
 END
 $$;
 
--- observe.assets.analyze
-ANALYZE "public"."assets" ("tenant_id");
+-- observe.vans.analyze
+ANALYZE "public"."vans" ("tenant_id");
 
--- observe.assets.isolate
-CREATE POLICY "tenant_isolation" ON "public"."assets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."assets" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('assets'))) WITH CHECK ((SELECT tenantry.observe('assets')));
-ALTER TABLE "public"."assets" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."assets" FORCE ROW LEVEL SECURITY;
-
--- observe.cars.analyze
-ANALYZE "public"."cars" ("tenant_id");
-
--- observe.cars.isolate
-CREATE POLICY "tenant_isolation" ON "public"."cars" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."cars" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('cars'))) WITH CHECK ((SELECT tenantry.observe('cars')));
-ALTER TABLE "public"."cars" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."cars" FORCE ROW LEVEL SECURITY;
+-- observe.vans.isolate
+CREATE POLICY "tenant_isolation" ON "public"."vans" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."vans" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('vans'))) WITH CHECK ((SELECT tenantry.observe('vans')));
+ALTER TABLE "public"."vans" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."vans" FORCE ROW LEVEL SECURITY;
 
 -- observe.houses.analyze
 ANALYZE "public"."houses" ("tenant_id");
@@ -258,14 +249,23 @@ CREATE POLICY "observe" ON "public"."houses" AS PERMISSIVE FOR ALL TO "tenantry_
 ALTER TABLE "public"."houses" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."houses" FORCE ROW LEVEL SECURITY;
 
--- observe.vans.analyze
-ANALYZE "public"."vans" ("tenant_id");
+-- observe.cars.analyze
+ANALYZE "public"."cars" ("tenant_id");
 
--- observe.vans.isolate
-CREATE POLICY "tenant_isolation" ON "public"."vans" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."vans" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('vans'))) WITH CHECK ((SELECT tenantry.observe('vans')));
-ALTER TABLE "public"."vans" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."vans" FORCE ROW LEVEL SECURITY;
+-- observe.cars.isolate
+CREATE POLICY "tenant_isolation" ON "public"."cars" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."cars" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('cars'))) WITH CHECK ((SELECT tenantry.observe('cars')));
+ALTER TABLE "public"."cars" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."cars" FORCE ROW LEVEL SECURITY;
+
+-- observe.assets.analyze
+ANALYZE "public"."assets" ("tenant_id");
+
+-- observe.assets.isolate
+CREATE POLICY "tenant_isolation" ON "public"."assets" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."assets" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('assets'))) WITH CHECK ((SELECT tenantry.observe('assets')));
+ALTER TABLE "public"."assets" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."assets" FORCE ROW LEVEL SECURITY;
 
 -- observe.owners.analyze
 ANALYZE "public"."owners" ("tenant_id");

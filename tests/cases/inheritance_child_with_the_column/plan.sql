@@ -140,14 +140,14 @@ BEGIN
 END
 $$;
 
--- observe.documents.analyze
-ANALYZE "public"."documents" ("tenant_id");
+-- observe.letters.analyze
+ANALYZE "public"."letters" ("tenant_id");
 
--- observe.documents.isolate
-CREATE POLICY "tenant_isolation" ON "public"."documents" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."documents" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('documents'))) WITH CHECK ((SELECT tenantry.observe('documents')));
-ALTER TABLE "public"."documents" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."documents" FORCE ROW LEVEL SECURITY;
+-- observe.letters.isolate
+CREATE POLICY "tenant_isolation" ON "public"."letters" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."letters" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('letters'))) WITH CHECK ((SELECT tenantry.observe('letters')));
+ALTER TABLE "public"."letters" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."letters" FORCE ROW LEVEL SECURITY;
 
 -- observe.contracts.analyze
 ANALYZE "public"."contracts" ("tenant_id");
@@ -158,14 +158,14 @@ CREATE POLICY "observe" ON "public"."contracts" AS PERMISSIVE FOR ALL TO "tenant
 ALTER TABLE "public"."contracts" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."contracts" FORCE ROW LEVEL SECURITY;
 
--- observe.letters.analyze
-ANALYZE "public"."letters" ("tenant_id");
+-- observe.documents.analyze
+ANALYZE "public"."documents" ("tenant_id");
 
--- observe.letters.isolate
-CREATE POLICY "tenant_isolation" ON "public"."letters" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."letters" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('letters'))) WITH CHECK ((SELECT tenantry.observe('letters')));
-ALTER TABLE "public"."letters" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."letters" FORCE ROW LEVEL SECURITY;
+-- observe.documents.isolate
+CREATE POLICY "tenant_isolation" ON "public"."documents" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."documents" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('documents'))) WITH CHECK ((SELECT tenantry.observe('documents')));
+ALTER TABLE "public"."documents" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."documents" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

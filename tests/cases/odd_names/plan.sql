@@ -1,7 +1,7 @@
--- note: code to edit: ON CONFLICT (Größe in %) on My.Schema "x".Order "Lines" 100% becomes ON CONFLICT (Tenant Id, Größe in %)
--- note: code to edit: ON CONFLICT (group) on user becomes ON CONFLICT (Tenant Id, group)
--- note: code to edit: ON CONFLICT (ключ) on Преводы becomes ON CONFLICT (Tenant Id, ключ)
--- note: code to edit: ON CONFLICT () on Преводы becomes ON CONFLICT (Tenant Id, …)
+-- note: code to edit: ON CONFLICT ("Größe in %") on My.Schema "x".Order "Lines" 100% becomes ON CONFLICT ("Tenant Id", "Größe in %")
+-- note: code to edit: ON CONFLICT (group) on user becomes ON CONFLICT ("Tenant Id", group)
+-- note: code to edit: ON CONFLICT ("ключ") on Преводы becomes ON CONFLICT ("Tenant Id", "ключ")
+-- note: code to edit: ON CONFLICT (lower("c ""d""")) on Преводы becomes ON CONFLICT ("Tenant Id", lower("c ""d"""))
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

@@ -1,10 +1,12 @@
 -- note: code to edit: ON CONFLICT (name) on counters becomes ON CONFLICT (tenant_id, name)
 -- note: code to edit: function bump(text) says ON CONFLICT on counters_pkey of counters
--- note: code to edit: ON CONFLICT (Alias) on counters becomes ON CONFLICT (tenant_id, Alias)
+-- note: code to edit: ON CONFLICT ("Alias") on counters becomes ON CONFLICT (tenant_id, "Alias")
 -- note: code to edit: function bump_alias(text) says ON CONFLICT on counters_alias_key of counters
 -- note: code to edit: ON CONFLICT (kind, n) on counters becomes ON CONFLICT (tenant_id, kind, n)
 -- note: code to edit: function bump_any(text) says ON CONFLICT on counters_kind_n_key of counters
 -- note: code to edit: function bump_kind(k text) says ON CONFLICT on counters_kind_n_key of counters
+-- note: code to edit: ON CONFLICT (lower(kind), COALESCE(name, ''::text)) on counters becomes ON CONFLICT (tenant_id, lower(kind), COALESCE(name, ''::text))
+-- note: code to edit: function bump_lower(text) says ON CONFLICT on counters_kind_name of counters
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -51,6 +53,9 @@ CREATE UNIQUE INDEX CONCURRENTLY "counters_tenant_kind_n_unique" ON "public"."co
 
 -- enforce.counters.counters_tenant_kind_n_unique
 ALTER TABLE "public"."counters" ADD CONSTRAINT "counters_tenant_kind_n_unique" UNIQUE USING INDEX "counters_tenant_kind_n_unique";
+
+-- enforce.counters.counters_tenant_expr_expr_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "counters_tenant_expr_expr_unique" ON "public"."counters" USING btree ("tenant_id", (lower(kind)), (COALESCE(name, ''::text)));
 
 -- enforce.counters.counters_pkey_tenant.build
 CREATE UNIQUE INDEX CONCURRENTLY "counters_pkey_tenant" ON "public"."counters" USING btree ("tenant_id", "name");
@@ -166,6 +171,9 @@ ALTER TABLE "public"."counters" DROP CONSTRAINT "counters_alias_key";
 
 -- cutover.counters.counters_kind_n_key.drop
 ALTER TABLE "public"."counters" DROP CONSTRAINT "counters_kind_n_key";
+
+-- cutover.counters.counters_kind_name.drop
+DROP INDEX "public"."counters_kind_name";
 
 -- cutover.counters.counters_pkey
 ALTER TABLE "public"."counters" DROP CONSTRAINT "counters_pkey";

@@ -135,18 +135,6 @@ BEGIN
 END
 $$;
 
--- observe.notes.isolate
-CREATE POLICY "tenant_isolation" ON "public"."notes" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."notes" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('notes'))) WITH CHECK ((SELECT tenantry.observe('notes')));
-ALTER TABLE "public"."notes" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."notes" FORCE ROW LEVEL SECURITY;
-
--- observe.notes_red.isolate
-CREATE POLICY "tenant_isolation" ON "public"."notes_red" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-DROP POLICY "red_only" ON "public"."notes_red";
-CREATE POLICY "observe" ON "public"."notes_red" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('notes_red'))) WITH CHECK ((SELECT tenantry.observe('notes_red')));
-ALTER TABLE "public"."notes_red" FORCE ROW LEVEL SECURITY;
-
 -- observe.notes_rest.analyze
 ANALYZE "public"."notes_rest" ("tenant_id");
 
@@ -155,6 +143,18 @@ CREATE POLICY "tenant_isolation" ON "public"."notes_rest" AS PERMISSIVE FOR ALL 
 CREATE POLICY "observe" ON "public"."notes_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('notes_rest'))) WITH CHECK ((SELECT tenantry.observe('notes_rest')));
 ALTER TABLE "public"."notes_rest" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."notes_rest" FORCE ROW LEVEL SECURITY;
+
+-- observe.notes_red.isolate
+CREATE POLICY "tenant_isolation" ON "public"."notes_red" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+DROP POLICY "red_only" ON "public"."notes_red";
+CREATE POLICY "observe" ON "public"."notes_red" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('notes_red'))) WITH CHECK ((SELECT tenantry.observe('notes_red')));
+ALTER TABLE "public"."notes_red" FORCE ROW LEVEL SECURITY;
+
+-- observe.notes.isolate
+CREATE POLICY "tenant_isolation" ON "public"."notes" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."notes" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('notes'))) WITH CHECK ((SELECT tenantry.observe('notes')));
+ALTER TABLE "public"."notes" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."notes" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

@@ -119,11 +119,14 @@ BEGIN
 END
 $$;
 
--- observe.rooms.isolate
-CREATE POLICY "tenant_isolation" ON "public"."rooms" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."rooms" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('rooms'))) WITH CHECK ((SELECT tenantry.observe('rooms')));
-ALTER TABLE "public"."rooms" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."rooms" FORCE ROW LEVEL SECURITY;
+-- observe.rooms_rest.analyze
+ANALYZE "public"."rooms_rest" ("tenant_id");
+
+-- observe.rooms_rest.isolate
+CREATE POLICY "tenant_isolation" ON "public"."rooms_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."rooms_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('rooms_rest'))) WITH CHECK ((SELECT tenantry.observe('rooms_rest')));
+ALTER TABLE "public"."rooms_rest" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."rooms_rest" FORCE ROW LEVEL SECURITY;
 
 -- observe.rooms_2024.analyze
 ANALYZE "public"."rooms_2024" ("tenant_id");
@@ -134,14 +137,11 @@ CREATE POLICY "observe" ON "public"."rooms_2024" AS PERMISSIVE FOR ALL TO "tenan
 ALTER TABLE "public"."rooms_2024" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."rooms_2024" FORCE ROW LEVEL SECURITY;
 
--- observe.rooms_rest.analyze
-ANALYZE "public"."rooms_rest" ("tenant_id");
-
--- observe.rooms_rest.isolate
-CREATE POLICY "tenant_isolation" ON "public"."rooms_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."rooms_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('rooms_rest'))) WITH CHECK ((SELECT tenantry.observe('rooms_rest')));
-ALTER TABLE "public"."rooms_rest" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."rooms_rest" FORCE ROW LEVEL SECURITY;
+-- observe.rooms.isolate
+CREATE POLICY "tenant_isolation" ON "public"."rooms" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."rooms" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('rooms'))) WITH CHECK ((SELECT tenantry.observe('rooms')));
+ALTER TABLE "public"."rooms" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."rooms" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

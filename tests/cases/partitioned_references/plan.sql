@@ -250,11 +250,14 @@ CREATE POLICY "observe" ON "public"."invoices" AS PERMISSIVE FOR ALL TO "tenantr
 ALTER TABLE "public"."invoices" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."invoices" FORCE ROW LEVEL SECURITY;
 
--- observe.order_events.isolate
-CREATE POLICY "tenant_isolation" ON "public"."order_events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."order_events" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events'))) WITH CHECK ((SELECT tenantry.observe('order_events')));
-ALTER TABLE "public"."order_events" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."order_events" FORCE ROW LEVEL SECURITY;
+-- observe.order_events_1.analyze
+ANALYZE "public"."order_events_1" ("tenant_id");
+
+-- observe.order_events_1.isolate
+CREATE POLICY "tenant_isolation" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events_1'))) WITH CHECK ((SELECT tenantry.observe('order_events_1')));
+ALTER TABLE "public"."order_events_1" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."order_events_1" FORCE ROW LEVEL SECURITY;
 
 -- observe.order_events_0.analyze
 ANALYZE "public"."order_events_0" ("tenant_id");
@@ -265,20 +268,20 @@ CREATE POLICY "observe" ON "public"."order_events_0" AS PERMISSIVE FOR ALL TO "t
 ALTER TABLE "public"."order_events_0" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."order_events_0" FORCE ROW LEVEL SECURITY;
 
--- observe.order_events_1.analyze
-ANALYZE "public"."order_events_1" ("tenant_id");
+-- observe.order_events.isolate
+CREATE POLICY "tenant_isolation" ON "public"."order_events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."order_events" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events'))) WITH CHECK ((SELECT tenantry.observe('order_events')));
+ALTER TABLE "public"."order_events" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."order_events" FORCE ROW LEVEL SECURITY;
 
--- observe.order_events_1.isolate
-CREATE POLICY "tenant_isolation" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."order_events_1" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('order_events_1'))) WITH CHECK ((SELECT tenantry.observe('order_events_1')));
-ALTER TABLE "public"."order_events_1" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."order_events_1" FORCE ROW LEVEL SECURITY;
+-- observe.orders_old.analyze
+ANALYZE "public"."orders_old" ("tenant_id");
 
--- observe.orders.isolate
-CREATE POLICY "tenant_isolation" ON "public"."orders" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."orders" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders'))) WITH CHECK ((SELECT tenantry.observe('orders')));
-ALTER TABLE "public"."orders" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."orders" FORCE ROW LEVEL SECURITY;
+-- observe.orders_old.isolate
+CREATE POLICY "tenant_isolation" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders_old'))) WITH CHECK ((SELECT tenantry.observe('orders_old')));
+ALTER TABLE "public"."orders_old" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."orders_old" FORCE ROW LEVEL SECURITY;
 
 -- observe.orders_new.analyze
 ANALYZE "public"."orders_new" ("tenant_id");
@@ -289,14 +292,11 @@ CREATE POLICY "observe" ON "public"."orders_new" AS PERMISSIVE FOR ALL TO "tenan
 ALTER TABLE "public"."orders_new" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."orders_new" FORCE ROW LEVEL SECURITY;
 
--- observe.orders_old.analyze
-ANALYZE "public"."orders_old" ("tenant_id");
-
--- observe.orders_old.isolate
-CREATE POLICY "tenant_isolation" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."orders_old" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders_old'))) WITH CHECK ((SELECT tenantry.observe('orders_old')));
-ALTER TABLE "public"."orders_old" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."orders_old" FORCE ROW LEVEL SECURITY;
+-- observe.orders.isolate
+CREATE POLICY "tenant_isolation" ON "public"."orders" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."orders" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('orders'))) WITH CHECK ((SELECT tenantry.observe('orders')));
+ALTER TABLE "public"."orders" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."orders" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

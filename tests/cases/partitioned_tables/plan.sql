@@ -122,59 +122,14 @@ BEGIN
 END
 $$;
 
--- observe.readings.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings'))) WITH CHECK ((SELECT tenantry.observe('readings')));
-ALTER TABLE "public"."readings" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings" FORCE ROW LEVEL SECURITY;
+-- observe.readings_2025_1.analyze
+ANALYZE "public"."readings_2025_1" ("tenant_id");
 
--- observe.readings_2023.analyze
-ANALYZE "public"."readings_2023" ("tenant_id");
-
--- observe.readings_2023.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2023" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2023" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2023'))) WITH CHECK ((SELECT tenantry.observe('readings_2023')));
-ALTER TABLE "public"."readings_2023" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2023" FORCE ROW LEVEL SECURITY;
-
--- observe.readings_2024.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2024" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2024" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024'))) WITH CHECK ((SELECT tenantry.observe('readings_2024')));
-ALTER TABLE "public"."readings_2024" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2024" FORCE ROW LEVEL SECURITY;
-
--- observe.readings_2025.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2025" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2025" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2025'))) WITH CHECK ((SELECT tenantry.observe('readings_2025')));
-ALTER TABLE "public"."readings_2025" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2025" FORCE ROW LEVEL SECURITY;
-
--- observe.readings_rest.analyze
-ANALYZE "public"."readings_rest" ("tenant_id");
-
--- observe.readings_rest.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_rest'))) WITH CHECK ((SELECT tenantry.observe('readings_rest')));
-ALTER TABLE "public"."readings_rest" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_rest" FORCE ROW LEVEL SECURITY;
-
--- observe.readings_2024_north.analyze
-ANALYZE "public"."readings_2024_north" ("tenant_id");
-
--- observe.readings_2024_north.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2024_north" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2024_north" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024_north'))) WITH CHECK ((SELECT tenantry.observe('readings_2024_north')));
-ALTER TABLE "public"."readings_2024_north" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2024_north" FORCE ROW LEVEL SECURITY;
-
--- observe.readings_2024_rest.analyze
-ANALYZE "public"."readings_2024_rest" ("tenant_id");
-
--- observe.readings_2024_rest.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2024_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2024_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024_rest'))) WITH CHECK ((SELECT tenantry.observe('readings_2024_rest')));
-ALTER TABLE "public"."readings_2024_rest" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2024_rest" FORCE ROW LEVEL SECURITY;
+-- observe.readings_2025_1.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2025_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2025_1" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2025_1'))) WITH CHECK ((SELECT tenantry.observe('readings_2025_1')));
+ALTER TABLE "public"."readings_2025_1" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2025_1" FORCE ROW LEVEL SECURITY;
 
 -- observe.readings_2025_0.analyze
 ANALYZE "public"."readings_2025_0" ("tenant_id");
@@ -185,14 +140,59 @@ CREATE POLICY "observe" ON "public"."readings_2025_0" AS PERMISSIVE FOR ALL TO "
 ALTER TABLE "public"."readings_2025_0" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."readings_2025_0" FORCE ROW LEVEL SECURITY;
 
--- observe.readings_2025_1.analyze
-ANALYZE "public"."readings_2025_1" ("tenant_id");
+-- observe.readings_2024_rest.analyze
+ANALYZE "public"."readings_2024_rest" ("tenant_id");
 
--- observe.readings_2025_1.isolate
-CREATE POLICY "tenant_isolation" ON "public"."readings_2025_1" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."readings_2025_1" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2025_1'))) WITH CHECK ((SELECT tenantry.observe('readings_2025_1')));
-ALTER TABLE "public"."readings_2025_1" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."readings_2025_1" FORCE ROW LEVEL SECURITY;
+-- observe.readings_2024_rest.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2024_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2024_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024_rest'))) WITH CHECK ((SELECT tenantry.observe('readings_2024_rest')));
+ALTER TABLE "public"."readings_2024_rest" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2024_rest" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings_2024_north.analyze
+ANALYZE "public"."readings_2024_north" ("tenant_id");
+
+-- observe.readings_2024_north.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2024_north" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2024_north" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024_north'))) WITH CHECK ((SELECT tenantry.observe('readings_2024_north')));
+ALTER TABLE "public"."readings_2024_north" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2024_north" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings_rest.analyze
+ANALYZE "public"."readings_rest" ("tenant_id");
+
+-- observe.readings_rest.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_rest'))) WITH CHECK ((SELECT tenantry.observe('readings_rest')));
+ALTER TABLE "public"."readings_rest" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_rest" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings_2025.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2025" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2025" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2025'))) WITH CHECK ((SELECT tenantry.observe('readings_2025')));
+ALTER TABLE "public"."readings_2025" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2025" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings_2024.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2024" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2024" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2024'))) WITH CHECK ((SELECT tenantry.observe('readings_2024')));
+ALTER TABLE "public"."readings_2024" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2024" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings_2023.analyze
+ANALYZE "public"."readings_2023" ("tenant_id");
+
+-- observe.readings_2023.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings_2023" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings_2023" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings_2023'))) WITH CHECK ((SELECT tenantry.observe('readings_2023')));
+ALTER TABLE "public"."readings_2023" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings_2023" FORCE ROW LEVEL SECURITY;
+
+-- observe.readings.isolate
+CREATE POLICY "tenant_isolation" ON "public"."readings" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."readings" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('readings'))) WITH CHECK ((SELECT tenantry.observe('readings')));
+ALTER TABLE "public"."readings" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."readings" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

@@ -1,7 +1,4 @@
 -- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
--- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
--- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
--- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (id) on users becomes ON CONFLICT (tenant_id, id)
 -- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
@@ -272,6 +269,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
 
 -- cutover.kinds.a_kind.drop
 DROP INDEX "public"."a_kind";
+
+-- cutover.users.a_second_email_key.drop
+ALTER TABLE "public"."users" DROP CONSTRAINT "a_second_email_key";
 
 -- cutover.users.users_email_key.drop
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";

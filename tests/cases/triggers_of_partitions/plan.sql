@@ -145,11 +145,14 @@ BEGIN
 END
 $$;
 
--- observe.events.isolate
-CREATE POLICY "tenant_isolation" ON "public"."events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."events" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('events'))) WITH CHECK ((SELECT tenantry.observe('events')));
-ALTER TABLE "public"."events" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."events" FORCE ROW LEVEL SECURITY;
+-- observe.events_rest.analyze
+ANALYZE "public"."events_rest" ("tenant_id");
+
+-- observe.events_rest.isolate
+CREATE POLICY "tenant_isolation" ON "public"."events_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."events_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('events_rest'))) WITH CHECK ((SELECT tenantry.observe('events_rest')));
+ALTER TABLE "public"."events_rest" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."events_rest" FORCE ROW LEVEL SECURITY;
 
 -- observe.events_2024.analyze
 ANALYZE "public"."events_2024" ("tenant_id");
@@ -160,14 +163,11 @@ CREATE POLICY "observe" ON "public"."events_2024" AS PERMISSIVE FOR ALL TO "tena
 ALTER TABLE "public"."events_2024" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."events_2024" FORCE ROW LEVEL SECURITY;
 
--- observe.events_rest.analyze
-ANALYZE "public"."events_rest" ("tenant_id");
-
--- observe.events_rest.isolate
-CREATE POLICY "tenant_isolation" ON "public"."events_rest" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
-CREATE POLICY "observe" ON "public"."events_rest" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('events_rest'))) WITH CHECK ((SELECT tenantry.observe('events_rest')));
-ALTER TABLE "public"."events_rest" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."events_rest" FORCE ROW LEVEL SECURITY;
+-- observe.events.isolate
+CREATE POLICY "tenant_isolation" ON "public"."events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."events" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('events'))) WITH CHECK ((SELECT tenantry.observe('events')));
+ALTER TABLE "public"."events" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."events" FORCE ROW LEVEL SECURITY;
 
 -- observe.tenants.isolate
 CREATE POLICY "tenant_isolation" ON "public"."tenants" AS PERMISSIVE FOR ALL TO PUBLIC USING ("id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("id" = current_setting('app.current_tenant_id', true));

@@ -54,7 +54,8 @@ END $$;
 COMMENT ON CONSTRAINT "users_email_key" ON "public"."users" IS 'Unique across tenants: sign-in knows the address before the tenant';
 
 -- harden.users.users_phone_key.global
-COMMENT ON CONSTRAINT "users_phone_key" ON "public"."users" IS 'Unique across tenants: a call''s number is known before the tenant';
+COMMENT ON CONSTRAINT "users_phone_key" ON "public"."users" IS 'E.164
+Unique across tenants: a call''s number is known before the tenant';
 
 -- observe.role
 DO $$ BEGIN
