@@ -62,6 +62,13 @@ class Case:
     def refused(self) -> bool:
         return (self.directory / "refused.txt").exists()
 
+    @property
+    def unproven(self) -> list[str]:
+        """The lines of `unproven.txt`: what an attack comes to where it does not simply hold."""
+        file = self.directory / "unproven.txt"
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return sorted(line for line in lines if line and not line.startswith("#"))
+
     def golden(self, major: int) -> Path:
         """`plan.sql`, or `plan.pg15.sql` where a server's version makes a difference."""
         own = self.directory / f"plan.pg{major}.sql"
@@ -86,14 +93,15 @@ def cases() -> list[Case]:
 class Subject:
     """A database that was made from a case, as it was at first.
 
-    `rows` are the number and the checksum of each table's rows, `own_rows` the same without the tenant column.
+    `rows` are the number and the checksum of each table's rows, `own_rows` the same without the tenant column;
+    they and `dump`, the schema as pg_dump writes it, are empty where nobody compares them later.
     """
 
     case: Case
     db: Database
     spec: Spec
     before: Catalog
-    dump: str
+    dump: str = ""
     rows: Rows = field(default_factory=dict)
     own_rows: Rows = field(default_factory=dict)
 
@@ -145,8 +153,8 @@ def _checksum(conn: psycopg.Connection[Any], table: QName, own: Sequence[str]) -
     return row[0], row[1]
 
 
-def build(case: Case, make_db: MakeDatabase, folder: Path) -> Subject:
-    """A fresh database with the case's schema and rows."""
+def build(case: Case, make_db: MakeDatabase, folder: Path, *, remember: bool = False) -> Subject:
+    """A fresh database with the case's schema and rows; `remember` them to compare with what becomes of it."""
     db = make_db()
     _skip_without(case.extensions, db)
     file = folder / f"{db.name}.sql"
@@ -160,9 +168,11 @@ def build(case: Case, make_db: MakeDatabase, folder: Path) -> Subject:
         )
     with db.connect() as conn:
         before = introspect.read(conn)
-    subject = Subject(case, db, found, before, dump(db))
+    subject = Subject(case, db, found, before)
+    if not remember:
+        return subject
     rows, own = (subject.count_rows(before.by_name, without_tenant=without) for without in (False, True))
-    return replace(subject, rows=rows, own_rows=own)
+    return replace(subject, dump=dump(db), rows=rows, own_rows=own)
 
 
 def _skip_without(extensions: Sequence[str], db: Database) -> None:

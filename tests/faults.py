@@ -12,7 +12,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -232,6 +232,11 @@ def state(db: Database, spec: Spec) -> State:
         )
 
 
+def everything(db: Database) -> Any:
+    """The whole catalog, comparable."""
+    return corpus.everything(reference.catalog(db))
+
+
 _OWN = """
 SELECT 'relation', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname LIKE 'tenantry%'
@@ -299,48 +304,42 @@ def alone(subject: Subject, point: Point, kind: Kind) -> None:
         check(db, subject)
 
 
-def walk(db: Database, plan: Plan, strike_at: Callable[[Point, Conn], bool]) -> int:
+# Strikes at a point or does not; a thread is one that strikes later, while the statement runs.
+Striker = Callable[[Point, Conn], bool | threading.Thread]
+
+
+def walk(db: Database, plan: Plan, strike_at: Striker) -> int:
     """One conversion, resumed after each fault until it ends by itself; returns how many faults there were.
 
-    ``strike_at`` is asked once for each point, and not again in a run that it has struck; it returns True (or
-    raises) when it struck.
+    ``strike_at`` is asked once for each point, and no more in a run that it has struck.
     """
-    seen: set[Point] = set()
-    done: set[str] = set()
-    struck = [True]
+    seen, done, count = set[Point](), set[str](), 0
+    struck: list[bool | threading.Thread] = [True]
 
     def hook(point: Point, conn: Conn) -> None:
-        if not struck and point not in seen:
-            seen.add(point)
-            with striking(struck):
-                if strike_at(point, conn):
-                    struck.append(True)
+        if any(struck) or point in seen:
+            return
+        seen.add(point)
+        struck[:] = [True]  # unless it returns
+        struck[:] = [strike_at(point, conn)]
 
-    count = 0
-    while struck:
+    while any(struck):
         struck.clear()
         run = Run(db, plan, hook)
-        try:
+        with suppress(Killed, ApplyError):
             run()
-        except (Killed, ApplyError):
-            assert struck, "an error without a fault"
-            count += 1
+            assert not any(struck), "the run ended as if nothing had happened"
+        for thread in struck:
+            if isinstance(thread, threading.Thread):
+                thread.join()
+        count += any(struck)
+        assert any(struck) or run.skipped, "an error without a fault"
         assert not done & set(run.started), "a step that was done ran again"
         done |= set(run.done)
     return count
 
 
-@contextmanager
-def striking(struck: list[bool]) -> Iterator[None]:
-    """Whatever is raised was the fault."""
-    try:
-        yield
-    except BaseException:
-        struck.append(True)
-        raise
-
-
-def in_turns(every: int = 1) -> Callable[[Point, Conn], bool]:
+def in_turns(every: int = 1) -> Striker:
     """Strikes at every n-th point, with all kinds in turn; the seed of the environment moves it along."""
     reached, kinds = itertools.count(SEED), itertools.cycle(KINDS)
 
@@ -391,7 +390,7 @@ def crashing() -> Iterator[tuple[Server, Callable[[], None]]]:
         try:
             yield (
                 Server(cluster.dsn, version, private=True, binaries=cluster.binaries),
-                lambda: control("restart", "-l", str(cluster.home / "log")),
+                lambda: control("restart", "-l", str(cluster.home / "data" / "log")),
             )
         finally:
             control("stop")

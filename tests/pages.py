@@ -4,8 +4,8 @@ A page is run when it says in which state it starts: `<!-- tested: STATE -->`, o
 one scratch directory:
 
 - each `$` line of a ```console block, with the `>` lines under it, is run by one bash; the lines after it must be its
-  whole output, standard error included. A line `…` stands for any lines, `…` within a line for any text. A command
-  must succeed unless it ends in `# exit N`.
+  whole output, standard error included. A line `…` stands for any lines, `…` within a line for any text. With
+  `<!-- tested: STATE, numbers vary -->` a number stands for any. A command must succeed unless it ends in `# exit N`.
 - a ```python block is run.
 - a block of any kind that begins with a comment of one file name (`# tenantry.toml`) is written to that file,
   or appended to it (`# tenantry.toml, continued`).
@@ -31,7 +31,8 @@ DOTS = "…"
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^(?:#|--) (\S+\.\w+)(, continued)?\n")
-_STATE = re.compile(r"^<!-- tested: (\w+) -->$", re.MULTILINE)
+_STATE = re.compile(r"^<!-- tested: (\w+)(, numbers vary)? -->$", re.MULTILINE)
+_NUMBER = re.compile(r"\d+")
 _EXIT = re.compile(r"# exit (\d+)$")
 
 
@@ -123,7 +124,7 @@ def _command(script: list[str], shown: list[str], line: int) -> Command:
     return Command("\n".join(script), "\n".join(shown), int(code[1]) if code else 0, line)
 
 
-def fits(shown: str, output: str) -> bool:
+def fits(shown: str, output: str, numbers_vary: bool = False) -> bool:
     """Whether an output is what a page shows of it."""
     pattern = ""
     for line in shown.splitlines():
@@ -131,6 +132,8 @@ def fits(shown: str, output: str) -> bool:
             pattern += r"(?:[^\n]*\n)*"
         else:
             pattern += r"[^\n]*".join(re.escape(part) for part in line.rstrip().split(DOTS)) + r"\n"
+    if numbers_vary:
+        pattern = _NUMBER.sub(r"\\d+", pattern)
     text = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
     return re.fullmatch(pattern, text) is not None
 
@@ -148,7 +151,8 @@ def run(page: str, environment: Mapping[str, str], files: Mapping[str, str] | No
             ["bash", "--norc", "-c", script], cwd=scratch / "work", env={**environment, **places},
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        return list(_failures(scratch, todo))
+        found = _STATE.search(page)
+        return list(_failures(scratch, todo, numbers_vary=bool(found and found[2])))
 
 
 def _step(scratch: Path, number: int, command: Command) -> str:
@@ -158,12 +162,14 @@ def _step(scratch: Path, number: int, command: Command) -> str:
     return f". {file} >{output} 2>&1; code=$?; echo $code >{code}; [ $code = {command.code} ] || exit"
 
 
-def _failures(scratch: Path, todo: list[Command]) -> Iterator[Failure]:
+def _failures(scratch: Path, todo: list[Command], numbers_vary: bool) -> Iterator[Failure]:
     for number, command in enumerate(todo):
         output = (scratch / f"{number}.out").read_text(encoding="utf-8", errors="replace")
         ended = scratch / f"{number}.code"
         code = int(ended.read_text()) if ended.exists() else -1  # the shell itself ended
-        if code != command.code or (command.shown is not None and not fits(command.shown, output)):
+        if code != command.code or (
+            command.shown is not None and not fits(command.shown, output, numbers_vary)
+        ):
             yield Failure(command, code, output)
         if code != command.code:
             return

@@ -325,3 +325,17 @@ def test_ids_that_two_tenants_both_have_are_no_reference_across(db: Database) ->
     proof = attacked(db)
     assert proof.proven, proof.outcomes
     assert "parent_id → notes" in outcome(proof, "reference", "notes").detail
+
+
+def test_one_tenant_alone_says_nothing_about_a_key_that_does_not_name_the_tenant(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "DELETE FROM events WHERE tenant_id = 'globex'",
+        "DELETE FROM users WHERE tenant_id = 'globex'",
+        "DELETE FROM tenants WHERE id = 'globex'",
+        "ALTER TABLE notes DROP CONSTRAINT notes_tenant_user_fk, ADD FOREIGN KEY (user_id) REFERENCES users",
+    )
+    proof = attacked(db)
+    assert outcome(proof, "reference", "notes").status == "error"
+    assert not proof.proven

@@ -16,8 +16,8 @@ from tenantry import introspect
 from tenantry.catalog import Column, Key
 from tenantry.errors import CatalogError
 from tenantry.names import QName
+from tests.introspected import read, script
 from tests.servers import Database, MakeDatabase, Server
-from tests.test_introspect import read, script
 
 
 def test_sizes(db: Database) -> None:
@@ -41,7 +41,7 @@ def test_sizes(db: Database) -> None:
 def test_the_digest_is_of_structure(make_db: MakeDatabase, tmp_path: Path) -> None:
     db = make_db()
     with db.connect() as conn:
-        conn.execute(script(db).encode())
+        conn.execute(script(db))
         for member in ("TABLE member_table", "VIEW member_view", "FUNCTION member_function()"):
             conn.execute(f"ALTER EXTENSION citext DROP {member}".encode())  # a dump leaves members out
         before = introspect.read(conn)

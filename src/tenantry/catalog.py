@@ -160,10 +160,11 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Privileges of one role (empty name: PUBLIC) on a relation, sorted upper-case words."""
+    """Privileges of one role (empty name: PUBLIC) on a relation or one column of it, sorted upper-case words."""
 
     role: str
     privileges: tuple[str, ...]
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ class Table:
     triggers: tuple[Trigger, ...] = ()
     rules: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
+    column_grants: tuple[Grant, ...] = ()
     row_security: bool = False
     forced: bool = False
     partition_of: QName | None = None
@@ -245,6 +247,7 @@ class View:
     reads: tuple[QName, ...]
     keys: tuple[tuple[QName, str], ...] = ()
     grants: tuple[Grant, ...] = ()
+    column_grants: tuple[Grant, ...] = ()
     extension: str | None = None
 
     @property
@@ -473,7 +476,8 @@ def _table_structure(t: Table) -> dict[str, Any]:
         "policies": sorted([p.name, p.permissive, p.command, list(p.roles)] for p in t.policies),
         "triggers": sorted([g.name, g.timing, g.row, list(g.events), g.enabled] for g in t.triggers),
         "rls": [t.row_security, t.forced],
-        "grants": sorted([g.role, list(g.privileges)] for g in t.grants),
+        "grants": sorted([g.role, list(g.privileges)] for g in t.grants)
+        + sorted([g.role, list(g.privileges), g.column] for g in t.column_grants),
         "parent": [list(t.partition_of) if t.partition_of else [], [list(p) for p in t.parents]],
     }
 

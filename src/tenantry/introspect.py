@@ -61,7 +61,7 @@ def read(conn: psycopg.Connection[Any]) -> Catalog:
     All queries see one state: a read-only REPEATABLE READ transaction is opened for them and rolled back, with
     ``search_path`` empty in it. In a transaction that is already open they see what that transaction sees, under
     its isolation, and its settings are put back. Any role will do. The system's schemas and Tenantry's own are
-    left out, and so are grants on single columns and the owner's rights on what he owns.
+    left out, and so are the owner's rights on what he owns.
 
     Raises CatalogError when the server is too old, the transaction has already failed, or a query fails.
     """
@@ -170,8 +170,8 @@ _Grants = Mapping[tuple[str, int], tuple[Grant, ...]]
 
 def _grants(rows: _Rows) -> _Grants:
     found: defaultdict[tuple[str, int], tuple[Grant, ...]] = defaultdict(tuple)
-    for class_, oid, role, privileges in rows:
-        found[class_, oid] += (Grant(role, tuple(privileges)),)
+    for class_, oid, role, privileges, column in rows:
+        found[class_, oid] += (Grant(role, tuple(privileges), column),)
     return found
 
 
@@ -206,6 +206,7 @@ def _tables(rows: _Read, columns: _ByOid[Column], names: _Names, grants: _Grants
             triggers=triggers[oid],
             rules=tuple(rules),
             grants=grants["relation", oid],
+            column_grants=grants["column", oid],
             row_security=row_security,
             forced=forced,
             partition_of=above[0] if partition else None,
@@ -352,6 +353,7 @@ def _views(rows: _Rows, grants: _Grants) -> Iterator[View]:
             reads=tuple(QName(*relation) for relation in reads),
             keys=_constraint_names(keys),
             grants=grants["relation", oid],
+            column_grants=grants["column", oid],
             extension=extension,
         )
 

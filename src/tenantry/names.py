@@ -108,10 +108,14 @@ def fit(name: str) -> str:
 
 
 def free(name: str, taken: Container[str]) -> str:
-    """``name`` fitted, or with the first number that makes it free among ``taken``."""
+    """``name`` fitted, or with the first number that makes it free among ``taken``.
+
+    The number follows at once: ``name_2`` may be the server's own, which calls the share that a partition has in
+    the foreign key ``name`` so, and lists it nowhere (PostgreSQL 18).
+    """
     candidate, n = fit(name), 2
     while candidate in taken:
-        candidate = fit(f"{name}_{n}")
+        candidate = fit(f"{name}{n}")
         n += 1
     return candidate
 

@@ -145,9 +145,11 @@ def owned(table: QName, owner: str) -> str:
 
 
 def privileges(kind: str, name: QName, role_: str, have: Sequence[str], lack: Sequence[str] = ()) -> str:
-    """The role has all of ``have`` and none of ``lack`` on the object. ``kind``: table, sequence."""
+    """The role has all of ``have`` on the object and none of ``lack``, not even on a column. ``kind``: table, sequence."""
     tests = [f"pg_catalog.has_{kind}_privilege(r.oid, {_regclass(name)}, {literal(p)})" for p in have]
-    tests += [f"NOT pg_catalog.has_{kind}_privilege(r.oid, {_regclass(name)}, {literal(p)})" for p in lack]
+    for p in lack:
+        what = "any_column" if kind == "table" and p in ("SELECT", "INSERT", "UPDATE", "REFERENCES") else kind
+        tests.append(f"NOT pg_catalog.has_{what}_privilege(r.oid, {_regclass(name)}, {literal(p)})")
     return _exists("pg_roles r", " AND ".join([f"r.rolname = {literal(role_)}", *tests]))
 
 

@@ -4,6 +4,9 @@
 -- The owner of a table under FORCE ROW LEVEL SECURITY gets an error instead of no rows.
 SET row_security = off;
 --> statement-breakpoint
+-- A table with a deferred check or trigger pending cannot be altered.
+SET CONSTRAINTS ALL IMMEDIATE;
+--> statement-breakpoint
 -- Every customer is one row here; tenant columns point at it.
 -- Step tenants.create; no table lock.
 CREATE TABLE "public"."tenants" (

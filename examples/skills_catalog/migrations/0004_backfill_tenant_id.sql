@@ -4,6 +4,9 @@
 -- The owner of a table under FORCE ROW LEVEL SECURITY gets an error instead of no rows.
 SET row_security = off;
 --> statement-breakpoint
+-- A table with a deferred check or trigger pending cannot be altered.
+SET CONSTRAINTS ALL IMMEDIATE;
+--> statement-breakpoint
 -- Every row of api_keys belongs to tenant default-tenant-000-0000-000000000000.
 -- Step backfill.api_keys.tenant_id; lock ROW EXCLUSIVE.
 UPDATE "public"."api_keys" AS a SET "tenant_id" = 'default-tenant-000-0000-000000000000'::text

@@ -136,90 +136,108 @@ CREATE INDEX "usage_events_tenant_id_idx" ON "public"."usage_events" USING btree
 -- Step enforce.users.users_tenant_id_idx.build; lock SHARE.
 CREATE INDEX "users_tenant_id_idx" ON "public"."users" USING btree ("tenant_id");
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in api_keys, whatever the query says.
--- Step enforce.api_keys.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in api_keys before every query asks for one.
+-- Step enforce.api_keys.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."api_keys" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in api_keys, whatever the query says.
+-- Step enforce.api_keys.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."api_keys" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."api_keys" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."api_keys" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in ratings, whatever the query says.
--- Step enforce.ratings.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in ratings before every query asks for one.
+-- Step enforce.ratings.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."ratings" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in ratings, whatever the query says.
+-- Step enforce.ratings.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."ratings" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."ratings" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."ratings" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in site_settings, whatever the query says.
--- Step enforce.site_settings.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in site_settings before every query asks for one.
+-- Step enforce.site_settings.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."site_settings" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in site_settings, whatever the query says.
+-- Step enforce.site_settings.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."site_settings" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."site_settings" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."site_settings" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in skill_embeddings, whatever the query says.
--- Step enforce.skill_embeddings.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in skill_embeddings before every query asks for one.
+-- Step enforce.skill_embeddings.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."skill_embeddings" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in skill_embeddings, whatever the query says.
+-- Step enforce.skill_embeddings.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."skill_embeddings" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."skill_embeddings" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."skill_embeddings" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in skill_reviews, whatever the query says.
--- Step enforce.skill_reviews.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in skill_reviews before every query asks for one.
+-- Step enforce.skill_reviews.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."skill_reviews" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in skill_reviews, whatever the query says.
+-- Step enforce.skill_reviews.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."skill_reviews" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."skill_reviews" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."skill_reviews" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in skill_versions, whatever the query says.
--- Step enforce.skill_versions.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in skill_versions before every query asks for one.
+-- Step enforce.skill_versions.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."skill_versions" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in skill_versions, whatever the query says.
+-- Step enforce.skill_versions.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."skill_versions" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."skill_versions" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."skill_versions" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in skills, whatever the query says.
--- Step enforce.skills.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in skills before every query asks for one.
+-- Step enforce.skills.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."skills" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in skills, whatever the query says.
+-- Step enforce.skills.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."skills" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."skills" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."skills" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in usage_events, whatever the query says.
--- Step enforce.usage_events.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in usage_events before every query asks for one.
+-- Step enforce.usage_events.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."usage_events" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in usage_events, whatever the query says.
+-- Step enforce.usage_events.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."usage_events" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."usage_events" ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE "public"."usage_events" FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint
--- The database shows and takes only rows of the session's tenant in users, whatever the query says.
--- Step enforce.users.isolate; lock ACCESS EXCLUSIVE.
+-- The planner learns how many rows a tenant has in users before every query asks for one.
+-- Step enforce.users.analyze; lock SHARE UPDATE EXCLUSIVE.
 ANALYZE "public"."users" ("tenant_id");
 --> statement-breakpoint
+-- The database shows and takes only rows of the session's tenant in users, whatever the query says.
+-- Step enforce.users.isolate; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_isolation" ON "public"."users" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
 --> statement-breakpoint
 ALTER TABLE "public"."users" ENABLE ROW LEVEL SECURITY;

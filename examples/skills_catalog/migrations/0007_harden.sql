@@ -297,11 +297,11 @@ ALTER TABLE "public"."usage_events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(
 ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 --> statement-breakpoint
 -- api_keys_key_hash_unique stays unique across tenants: a request is recognised by its key before a tenant is known, and a hash of a random key cannot be guessed
--- Step harden.api_keys.api_keys_key_hash_unique.global; lock SHARE UPDATE EXCLUSIVE.
+-- Step harden.api_keys.api_keys_key_hash_unique.global; no table lock.
 COMMENT ON CONSTRAINT "api_keys_key_hash_unique" ON "public"."api_keys" IS 'Unique across tenants: a request is recognised by its key before a tenant is known, and a hash of a random key cannot be guessed';
 --> statement-breakpoint
 -- users_email_unique stays unique across tenants: sign-in looks a user up by e-mail before a tenant is known, so one address must lead to one user; the price is that a tenant can learn that an address is taken
--- Step harden.users.users_email_unique.global; lock SHARE UPDATE EXCLUSIVE.
+-- Step harden.users.users_email_unique.global; no table lock.
 COMMENT ON CONSTRAINT "users_email_unique" ON "public"."users" IS 'Unique across tenants: sign-in looks a user up by e-mail before a tenant is known, so one address must lead to one user; the price is that a tenant can learn that an address is taken';
 --> statement-breakpoint
 -- Nobody logs in as skills_owner, so nobody switches the protection of tenants off by the way.

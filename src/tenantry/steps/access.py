@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
@@ -12,6 +12,7 @@ from tenantry.catalog import Table, View
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
+from tenantry.steps.rights import Rights, rights, sequence_rights
 
 READ = ("SELECT",)
 CHANGE = ("INSERT", "UPDATE", "DELETE")
@@ -67,7 +68,8 @@ def problems(c: Conversion) -> Iterator[str]:
             action = "give it to another role" if isinstance(r.known, View) else "set [roles] owner to a NOLOGIN role"
             yield f"{spell(r.name)}: belongs to {r.known.owner}, which the application role {app.name} is or may become; {action}"
         for role in app.member_of:
-            words = [w for w in r.never if w in r.known.privileges(role) | _PREDEFINED.get(role, frozenset())]
+            held = {p for g in (*r.known.grants, *r.known.column_grants) if g.role == role for p in g.privileges}
+            words = [w for w in r.never if w in held | _PREDEFINED.get(role, frozenset())]
             if words:
                 yield f"{spell(r.name)}: the application role {app.name} has {', '.join(words)} on it as a member of {role}; REVOKE {quote(role)} FROM {quote(app.name)}, or the privilege from {role}"
     for view in _tenant_views(c):
@@ -128,16 +130,16 @@ def ownership(c: Conversion) -> Iterator[Change]:
         if r.known is not None and r.known.owner == owner:
             continue
         # Whoever owned a table and is not to own it keeps what is granted in the same transaction.
-        rights = _rights_after(c, r)
+        after = _rights_after(c, r)
         yield Change(
             id=f"{phase}.{display(name)}.owner",
             phase=phase,
             object=display(name),
             why=f"Nobody logs in as {owner}, so nobody switches the protection of {display(name)} off by the way.",
-            apply=(ddl.own(name, owner), *(s for right in rights for s in right.apply)),
-            verify=verify.query(verify.owned(name, owner), *(right.verify for right in rights)),
+            apply=(ddl.own(name, owner), *(s for right in after for s in right.apply)),
+            verify=verify.query(verify.owned(name, owner), *(right.verify for right in after)),
             revert=(
-                *(s for right in rights for s in right.revert),
+                *(s for right in after for s in right.revert),
                 ddl.own(name, r.known.owner) if r.known is not None else ddl.own_by_user(name),
             ),
             lock=Lock.ACCESS_EXCLUSIVE,
@@ -166,10 +168,10 @@ def grants(c: Conversion) -> Iterator[Change]:
     late = [r.name for r in _relations(c) if _moves(c, r)]
     for r in _relations(c):
         if r.name not in late:
-            yield from _granted(phase, r.name, _rights(app, "TABLE", r.name, r.known, r.may, r.never))
+            yield from _granted(phase, r.name, rights(app, r.name, r.known, r.may, r.never))
     for sequence in _sequences(c):
         if sequence.table not in late:
-            yield from _granted(phase, sequence.qname, _sequence_rights(app, sequence))
+            yield from _granted(phase, sequence.qname, sequence_rights(app, sequence))
 
 
 def _moves(c: Conversion, r: _Relation) -> bool:
@@ -180,67 +182,30 @@ def _moves(c: Conversion, r: _Relation) -> bool:
     return owner is not None and r.known is not None and r.known.owner in mine and r.known.owner != owner
 
 
-def _rights_after(c: Conversion, r: _Relation) -> list[_Rights]:
+def _rights_after(c: Conversion, r: _Relation) -> list[Rights]:
     """What the application gets on a table, and on the sequences that move with it, once it does not own them."""
     if not _moves(c, r):
         return []
     app = c.spec.roles.app
-    found = [_rights(app, "TABLE", r.name, r.known, r.may, r.never, owner=False)]
-    found += [_sequence_rights(app, s, owner=False) for s in _sequences(c) if s.table == r.name]
+    found = [rights(app, r.name, r.known, r.may, r.never, owner=False)]
+    found += [sequence_rights(app, s, owner=False) for s in _sequences(c) if s.table == r.name]
     return [right for right in found if right is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rights:
-    """What brings the application's rights on one relation to what they are to be, and back."""
-
-    why: str
-    apply: tuple[str, ...]
-    verify: str
-    revert: tuple[str, ...]
-
-
-def _sequence_rights(app: str, sequence: CatalogSequence, *, owner: bool = True) -> _Rights | None:
-    return _rights(app, "SEQUENCE", sequence.qname, sequence, ("USAGE",), (), owner=owner)
-
-
-def _rights(
-    app: str, kind: str, name: QName, known: Table | CatalogSequence | View | None,
-    may: Sequence[str], never: Sequence[str], *, owner: bool = True,
-) -> _Rights | None:  # fmt: skip
-    """Grant what is missing and revoke what is too much, from the application and from PUBLIC; None if all is well.
-
-    ``owner``: the application may still own it, and then holds every right without a grant.
-    """
-    mine = known.privileges(app) if known is not None else frozenset()
-    public = known.privileges("") if known is not None else frozenset()
-    own = owner and known is not None and known.owner == app
-    missing = [p for p in may if p not in mine | public and not own]
-    spare = [(role, [p for p in never if p in held]) for role, held in ((app, mine), ("", public))]
-    where = qualified(name)
-    apply = [ddl.revoke(kind, where, words, role) for role, words in spare if words]
-    undo = [ddl.grant(kind, where, words, role) for role, words in spare if words]
-    if missing:
-        apply.append(ddl.grant(kind, where, missing, app))
-        undo.append(ddl.revoke(kind, where, missing, app))
-    if not apply:
-        return None
-    why = f"{app} may {', '.join(w.lower() for w in may) or 'reach it through its parent only'}."
-    why += f" Never {', '.join(w.lower() for w in never)}." if never else ""
-    return _Rights(why, tuple(apply), verify.privileges(kind.lower(), name, app, may, never), tuple(undo))
-
-
-def _granted(phase: Phase, name: QName, rights: _Rights | None) -> Iterator[Change]:
-    if rights is not None:
+def _granted(phase: Phase, name: QName, change: Rights | None) -> Iterator[Change]:
+    if change is not None:
         yield Change(
-            id=f"{phase}.{display(name)}.grants", phase=phase, object=display(name), why=rights.why,
-            apply=rights.apply, verify=verify.query(rights.verify), revert=rights.revert,
+            id=f"{phase}.{display(name)}.grants", phase=phase, object=display(name), why=change.why,
+            apply=change.apply, verify=verify.query(change.verify), revert=change.revert,
         )  # fmt: skip
 
 
 def _sequences(c: Conversion) -> list[CatalogSequence]:
     """Sequences behind column defaults of the tables that the application writes; identity needs no grant."""
     tables = {t.qname: t.table for t in c.tables} | {t.qname: t for t, _ in c.through}
+    trail = c.catalog.by_name.get(c.spec.audit.table) if c.spec.audit is not None else None
+    if trail is not None:
+        tables[trail.qname] = trail
     defaults = " ".join(col.default or "" for t in tables.values() for col in t.columns if not col.generated)
     used = {u.replace("''", "'").replace('"', "") for u in re.findall(r"nextval\(\(*'((?:[^']|'')*)'", defaults)}
     return [
@@ -273,7 +238,7 @@ def views(c: Conversion) -> Iterator[Change]:
     app, phase = c.spec.roles.app, Phase.CUTOVER if c.online else Phase.HARDEN
     for view in _tenant_views(c):
         if view.materialized:
-            yield from _granted(phase, view.qname, _rights(app, "TABLE", view.qname, view, (), READ))
+            yield from _granted(phase, view.qname, rights(app, view.qname, view, (), READ))
     for view in _converted_views(c):
         if not view.security_invoker:
             yield Change(
@@ -286,7 +251,7 @@ def views(c: Conversion) -> Iterator[Change]:
                 revert=(ddl.security_invoker(view.qname, on=False),),
                 lock=Lock.ACCESS_EXCLUSIVE,
             )
-        yield from _granted(phase, view.qname, _rights(app, "TABLE", view.qname, view, READ, ()))
+        yield from _granted(phase, view.qname, rights(app, view.qname, view, READ, ()))
 
 
 def kept_keys(c: Conversion) -> Iterator[Change]:
@@ -328,7 +293,7 @@ def notes(c: Conversion) -> Iterator[str]:
         ):
             yield f"{display(function.qname)}({function.arguments}): SECURITY DEFINER and mentions tenant tables; it runs with its owner's rights, review it"
     if c.spec.roles.owner is not None:
-        owners = {t.table.owner for t in c.tables} - {c.spec.roles.owner}
+        owners = {t.table.owner for t in c.tables} - {c.spec.roles.owner, app}
         for owner in sorted(owners):
             role = c.catalog.roles_by_name.get(owner)
             if role is not None and not role.superuser:

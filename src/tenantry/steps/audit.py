@@ -114,18 +114,24 @@ def _index(c: Conversion, name: QName, existing: Table | None, suffix: str, colu
     keys = (Key(column), Key("created_at", descending=True, nulls_first=True))
     if existing is not None and any(i.keys == keys and i.valid and i.predicate is None for i in existing.indexes):
         return
-    taken = c.catalog.relation_names.get(name.schema, frozenset())
+    # What an interrupted build left does not hold its name.
+    leftovers = {i.name for i in existing.indexes if i.keys == keys and not i.valid} if existing else set()
+    taken = c.catalog.relation_names.get(name.schema, frozenset()) - leftovers
+    concurrently = c.online and (existing is None or existing.kind == "table")
     index = Index(free(f"{name.name}_{suffix}_idx", taken), "btree", keys)
+    made = QName(name.schema, index.name)
     yield Change(
         id=f"audit.{index.name}",
         phase=Phase.AUDIT,
         object=display(name),
         why=f"The newest events of one {column.removesuffix('_id')} are read often.",
-        apply=(ddl.create_index(name, index),),
-        verify=verify.query(verify.index(QName(name.schema, index.name))),
-        revert=(ddl.drop_index(QName(name.schema, index.name)),),
-        lock=Lock.SHARE,
+        apply=(ddl.create_index(name, index, concurrently=concurrently),),
+        cleanup=ddl.drop_index(made, concurrently=True, if_exists=True) if concurrently else "",
+        verify=verify.query(verify.index(made)),
+        revert=(ddl.drop_index(made),),
+        lock=Lock.SHARE_UPDATE_EXCLUSIVE if concurrently else Lock.SHARE,
         tables=(name,),
+        transactional=not concurrently,
         rows=existing.rows if existing else 0,
     )
 

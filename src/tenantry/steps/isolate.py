@@ -148,7 +148,8 @@ def _shape(table: Table, text: str | None) -> str:
     """The EXISTS of :func:`through` without what the server spells in its own way: casts, parentheses, the
     schema of an operator and of the policy's own table. Only ever compared, never made into SQL."""
     plain = _flat(_OPERATOR.sub("=", _CAST.sub("", text or "")))
-    plain = plain.replace(f"{table.schema}.{table.name}.", f"{table.name}.")
+    name = _flat(table.name)
+    plain = plain.replace(f"{_flat(table.schema)}.{name}.", f"{name}.")
     return re.sub(r"[\s()]", "", plain).lower()
 
 

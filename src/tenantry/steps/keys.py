@@ -5,7 +5,7 @@ A replacement is found by its structure and not by its name, so a conversion tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -60,6 +60,14 @@ class Keys:
 
     replacements: tuple[Replacement, ...]
     parent_keys: tuple[ParentKey, ...]
+
+    @property
+    def names(self) -> Iterator[QName]:
+        """The indexes that are made, or there already."""
+        for key in self.replacements:
+            yield QName(key.table.table.schema, key.new.name)
+        for parent in self.parent_keys:
+            yield QName(parent.table.table.schema, parent.index.name)
 
 
 def candidates(table: TenantTable) -> list[Index]:
@@ -128,9 +136,9 @@ def _deferral(constraint: Constraint | None) -> tuple[bool, bool]:
 class Pool:
     """Names of a conversion: those of the catalog, and those handed out."""
 
-    def __init__(self, c: Conversion) -> None:
+    def __init__(self, c: Conversion, given: Iterable[QName] = ()) -> None:
         self._there = c.catalog.relation_names
-        self._given: set[QName] = set()
+        self._given = set(given)
 
     def take(self, table: Table, wanted: str, new: Index) -> str:
         """A free name for an index and its constraint.
@@ -233,12 +241,17 @@ def _parent_key(parent: TenantTable, fk: Constraint, pool: Pool) -> Iterator[Par
     if found is None:
         name = pool.take(table, names.tenant_unique(table.name, fk.referenced), index)
         yield ParentKey(parent, replace(index, name=name), False)
-    elif found.constraint is None and table.kind != "partitioned":
-        yield ParentKey(parent, found, True)
+    elif (
+        found.constraint is None
+        and table.kind != "partitioned"
+        and not any(k.nulls_first for k in found.keys)
+    ):
+        yield ParentKey(parent, found, True)  # one in another order cannot become a constraint, and need not
 
 
 def _referable(table: Table, index: Index, columns: set[str]) -> bool:
     """True for an index of these columns, in any order, that a foreign key may point at."""
     constraint = table.constraint(index.constraint or "")
     deferrable = constraint is not None and constraint.deferrable
-    return index.valid and index.plain and not deferrable and set(index.key_columns) == columns
+    usual = all(k.opclass is None and k.collation is None for k in index.keys)
+    return index.valid and index.plain and usual and not deferrable and set(index.key_columns) == columns

@@ -112,6 +112,19 @@ def notes(c: Conversion) -> Iterator[str]:
                 yield f"{table.label}: foreign key {fk.name} points at {display(fk.references)}, which has no tenant column: it cannot name the tenant"
             elif fk.references == c.tenants and table.column not in fk.columns:
                 yield f"{table.label}: foreign key {fk.name} points at a tenant other than the row's own, by design; it stays"
+            elif (
+                (parent := c.get(fk.references)) is not None
+                and parent.qname != c.tenants
+                and not fk.inherited
+            ):
+                if not (fk.validated and fk.enforced):
+                    yield f"{table.label}: foreign key {fk.name} to {parent.label} is {_weakness(fk)}"
+
+
+def _weakness(fk: Constraint) -> str:
+    if not fk.enforced:
+        return "NOT ENFORCED, and so is what takes its place: a row may refer to another tenant's; enforce or drop it"
+    return "NOT VALID, and so is what takes its place: old rows may refer to nothing; correct them and VALIDATE it"
 
 
 def _to_tenants(c: Conversion, table: TenantTable) -> Constraint | None:

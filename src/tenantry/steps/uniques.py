@@ -27,10 +27,19 @@ def problems(c: Conversion) -> Iterator[str]:
             yield f"{where}: unique.{r.old.name}: name {unique.name} is taken or too long; choose another"
         if r.constraint is not None and r.constraint.period:
             yield f"{where}: key {r.old.name} is WITHOUT OVERLAPS, which is not converted; keep it ({_keep(r)})"
-        elif r.old.exclusion and (r.old.method, c.type) not in c.catalog.equality_opclasses:
-            yield f"{where}: exclusion constraint {r.old.name} needs {c.type} equality in {r.old.method}; CREATE EXTENSION btree_gist, or keep it ({_keep(r)})"
+        elif r.old.exclusion:
+            yield from _exclusion_problems(c, r)
         yield from _held(c, r)
         yield from _needed_by_partitions(c, r)
+
+
+def _exclusion_problems(c: Conversion, r: Replacement) -> Iterator[str]:
+    """A tenant is added with "=", which B-trees know for every type, GiST by an extension, and others not at all."""
+    where, method = f"{spell(r.table.qname)}: exclusion constraint {r.old.name}", r.old.method
+    if method not in ("btree", "gist"):
+        yield f"{where} uses {method}, whose indexes have one column, so the tenant cannot be added; make it one that uses gist, or keep it ({_keep(r)})"
+    elif method == "gist" and (method, c.type.partition("(")[0]) not in c.catalog.equality_opclasses:
+        yield f"{where} needs {c.type} equality in {method}; CREATE EXTENSION btree_gist, or keep it ({_keep(r)})"
 
 
 def _keep(r: Replacement) -> str:
@@ -238,7 +247,7 @@ def tenant_indexes(c: Conversion) -> Iterator[Change]:
 
     A unique key does not count, so that the outcome is the same wherever a conversion is resumed.
     """
-    pool = Pool(c)
+    pool = Pool(c, keys(c).names)
     for table in c.keyed:
         if any(_leads(index, table.column) for index in table.table.indexes):
             continue
@@ -249,5 +258,6 @@ def tenant_indexes(c: Conversion) -> Iterator[Change]:
 
 
 def _leads(index: Index, column: str) -> bool:
-    whole = index.valid and not index.unique and index.predicate is None and index.parent is None
+    special = index.unique or index.exclusion or index.parent is not None
+    whole = index.valid and index.method == "btree" and index.predicate is None and not special
     return whole and index.keys[0].column == column

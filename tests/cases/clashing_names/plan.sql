@@ -33,14 +33,14 @@ ALTER TABLE "public"."skills_tenant_id_unique" ADD COLUMN "tenant_id" text DEFAU
 ALTER TABLE "public"."skills_tenant_id_unique" ALTER COLUMN "tenant_id" SET DEFAULT coalesce(nullif(current_setting('app.current_tenant_id', true), ''), 'first');
 
 -- enforce.skills.tenant_id.check
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_present_2" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_present2" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
 
 -- enforce.skills.tenant_id.validate
-ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_id_present_2";
+ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_id_present2";
 
 -- enforce.skills.tenant_id.not_null
 ALTER TABLE "public"."skills" ALTER COLUMN "tenant_id" SET NOT NULL;
-ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_tenant_id_present_2";
+ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_tenant_id_present2";
 
 -- enforce.skills_tenant_id_unique.tenant_id.check
 ALTER TABLE "public"."skills_tenant_id_unique" ADD CONSTRAINT "skills_tenant_id_unique_tenant_id_present" CHECK ("tenant_id" IS NOT NULL) NOT VALID;
@@ -52,44 +52,44 @@ ALTER TABLE "public"."skills_tenant_id_unique" VALIDATE CONSTRAINT "skills_tenan
 ALTER TABLE "public"."skills_tenant_id_unique" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."skills_tenant_id_unique" DROP CONSTRAINT "skills_tenant_id_unique_tenant_id_present";
 
--- enforce.skills.skills_tenant_code_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_code_unique_2" ON "public"."skills" USING btree ("tenant_id", "code");
+-- enforce.skills.skills_tenant_code_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_code_unique2" ON "public"."skills" USING btree ("tenant_id", "code");
 
--- enforce.skills.skills_tenant_code_unique_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_code_unique_2" UNIQUE USING INDEX "skills_tenant_code_unique_2";
+-- enforce.skills.skills_tenant_code_unique2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_code_unique2" UNIQUE USING INDEX "skills_tenant_code_unique2";
 
--- enforce.skills.skills_tenant_label_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique_2" ON "public"."skills" USING btree ("tenant_id", "label_id");
+-- enforce.skills.skills_tenant_label_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique2" ON "public"."skills" USING btree ("tenant_id", "label_id");
 
--- enforce.skills.skills_tenant_label_unique_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique_2" UNIQUE USING INDEX "skills_tenant_label_unique_2";
+-- enforce.skills.skills_tenant_label_unique2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique2" UNIQUE USING INDEX "skills_tenant_label_unique2";
 
--- enforce.skills.skills_tenant_label_unique_3.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique_3" ON "public"."skills" USING btree ("tenant_id", "label");
+-- enforce.skills.skills_tenant_label_unique3.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_label_unique3" ON "public"."skills" USING btree ("tenant_id", "label");
 
--- enforce.skills.skills_tenant_label_unique_3
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique_3" UNIQUE USING INDEX "skills_tenant_label_unique_3";
+-- enforce.skills.skills_tenant_label_unique3
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_label_unique3" UNIQUE USING INDEX "skills_tenant_label_unique3";
 
--- enforce.skills.skills_tenant_slug_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_slug_unique_2" ON "public"."skills" USING btree ("tenant_id", "slug");
+-- enforce.skills.skills_tenant_slug_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_slug_unique2" ON "public"."skills" USING btree ("tenant_id", "slug");
 
--- enforce.skills.skills_tenant_slug_unique_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_slug_unique_2" UNIQUE USING INDEX "skills_tenant_slug_unique_2";
+-- enforce.skills.skills_tenant_slug_unique2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_slug_unique2" UNIQUE USING INDEX "skills_tenant_slug_unique2";
 
 -- enforce.skills_tenant_id_unique.skills_tenant_id_unique_pkey_tenant.build
 CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_id_unique_pkey_tenant" ON "public"."skills_tenant_id_unique" USING btree ("tenant_id", "kind");
 
--- enforce.skills.skills_tenant_id_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_id_unique_2" ON "public"."skills" USING btree ("tenant_id", "id");
+-- enforce.skills.skills_tenant_id_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "skills_tenant_id_unique2" ON "public"."skills" USING btree ("tenant_id", "id");
 
--- enforce.skills.skills_tenant_id_unique_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_unique_2" UNIQUE USING INDEX "skills_tenant_id_unique_2";
+-- enforce.skills.skills_tenant_id_unique2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_unique2" UNIQUE USING INDEX "skills_tenant_id_unique2";
 
--- enforce.skills.skills_tenant_id_fk_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_fk_2" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
+-- enforce.skills.skills_tenant_id_fk2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_id_fk2" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
 
--- enforce.skills.skills_tenant_id_fk_2.validate
-ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_id_fk_2";
+-- enforce.skills.skills_tenant_id_fk2.validate
+ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_id_fk2";
 
 -- enforce.skills_tenant_id_unique.skills_tenant_id_unique_tenant_id_fk
 ALTER TABLE "public"."skills_tenant_id_unique" ADD CONSTRAINT "skills_tenant_id_unique_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
@@ -103,17 +103,17 @@ ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_chief_fk" FOREIGN KE
 -- enforce.skills.skills_tenant_chief_fk.validate
 ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_chief_fk";
 
--- enforce.skills.skills_tenant_chief_fk_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_chief_fk_2" FOREIGN KEY ("tenant_id", "chief_id") REFERENCES "public"."skills" ("tenant_id", "id") NOT VALID;
+-- enforce.skills.skills_tenant_chief_fk2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_chief_fk2" FOREIGN KEY ("tenant_id", "chief_id") REFERENCES "public"."skills" ("tenant_id", "id") NOT VALID;
 
--- enforce.skills.skills_tenant_chief_fk_2.validate
-ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_chief_fk_2";
+-- enforce.skills.skills_tenant_chief_fk2.validate
+ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_chief_fk2";
 
--- enforce.skills.skills_tenant_boss_fk_2
-ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_boss_fk_2" FOREIGN KEY ("tenant_id", "boss_id") REFERENCES "public"."skills" ("tenant_id", "id") NOT VALID;
+-- enforce.skills.skills_tenant_boss_fk2
+ALTER TABLE "public"."skills" ADD CONSTRAINT "skills_tenant_boss_fk2" FOREIGN KEY ("tenant_id", "boss_id") REFERENCES "public"."skills" ("tenant_id", "id") NOT VALID;
 
--- enforce.skills.skills_tenant_boss_fk_2.validate
-ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_boss_fk_2";
+-- enforce.skills.skills_tenant_boss_fk2.validate
+ALTER TABLE "public"."skills" VALIDATE CONSTRAINT "skills_tenant_boss_fk2";
 
 -- enforce.skills.skills_chief_fkey.drop
 ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_chief_fkey";
@@ -124,8 +124,8 @@ ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_chief_id_fkey";
 -- enforce.skills.skills_tenant_boss_fk.drop
 ALTER TABLE "public"."skills" DROP CONSTRAINT "skills_tenant_boss_fk";
 
--- enforce.skills.skills_tenant_id_idx_2.build
-CREATE INDEX CONCURRENTLY "skills_tenant_id_idx_2" ON "public"."skills" USING btree ("tenant_id");
+-- enforce.skills.skills_tenant_id_idx2.build
+CREATE INDEX CONCURRENTLY "skills_tenant_id_idx2" ON "public"."skills" USING btree ("tenant_id");
 
 -- enforce.skills_tenant_id_unique.skills_tenant_id_unique_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "skills_tenant_id_unique_tenant_id_idx" ON "public"."skills_tenant_id_unique" USING btree ("tenant_id");

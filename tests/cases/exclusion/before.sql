@@ -7,6 +7,8 @@ CREATE TABLE bookings (
     room integer NOT NULL,
     during tsrange NOT NULL,
     cancelled boolean NOT NULL DEFAULT false,
+    code text,
+    CONSTRAINT bookings_code_excl EXCLUDE USING btree (code WITH =),
     CONSTRAINT bookings_room_excl EXCLUDE USING gist (room WITH =, during WITH &&) WHERE (NOT cancelled),
     CONSTRAINT bookings_late_excl EXCLUDE USING gist (during WITH &&, room WITH =) WITH (fillfactor = 80) WHERE (room > 10) DEFERRABLE INITIALLY DEFERRED
 );

@@ -33,6 +33,9 @@ ALTER TABLE "public"."bookings" VALIDATE CONSTRAINT "bookings_tenant_id_present"
 ALTER TABLE "public"."bookings" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."bookings" DROP CONSTRAINT "bookings_tenant_id_present";
 
+-- enforce.bookings.bookings_tenant_code_excl
+ALTER TABLE "public"."bookings" ADD CONSTRAINT "bookings_tenant_code_excl" EXCLUDE USING btree ("tenant_id" WITH OPERATOR(pg_catalog.=), "code" WITH OPERATOR(pg_catalog.=));
+
 -- enforce.bookings.bookings_tenant_during_room_excl
 ALTER TABLE "public"."bookings" ADD CONSTRAINT "bookings_tenant_during_room_excl" EXCLUDE USING gist ("tenant_id" WITH OPERATOR(pg_catalog.=), "during" WITH OPERATOR(pg_catalog.&&), "room" WITH OPERATOR(pg_catalog.=)) WITH (fillfactor=80) WHERE ((room > 10)) DEFERRABLE INITIALLY DEFERRED;
 
@@ -144,6 +147,9 @@ GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
 -- observe.bookings.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."bookings" TO "app_user";
+
+-- cutover.bookings.bookings_code_excl.drop
+ALTER TABLE "public"."bookings" DROP CONSTRAINT "bookings_code_excl";
 
 -- cutover.bookings.bookings_late_excl.drop
 ALTER TABLE "public"."bookings" DROP CONSTRAINT "bookings_late_excl";

@@ -42,8 +42,8 @@ CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_expr_expr_unique" ON "public"."us
 -- enforce.users.users_tenant_expr_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_expr_unique" ON "public"."users" USING btree ("tenant_id", (lower(email)));
 
--- enforce.users.users_tenant_expr_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_expr_unique_2" ON "public"."users" USING btree ("tenant_id", ((((email || '/'::text) || COALESCE(handle, ''::text)))) COLLATE pg_catalog."C" pg_catalog.text_pattern_ops);
+-- enforce.users.users_tenant_expr_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_expr_unique2" ON "public"."users" USING btree ("tenant_id", ((((email || '/'::text) || COALESCE(handle, ''::text)))) COLLATE pg_catalog."C" pg_catalog.text_pattern_ops);
 
 -- enforce.users.users_tenant_id_fk
 ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;

@@ -11,6 +11,6 @@ INSERT INTO desks DEFAULT VALUES;
 CREATE TABLE chairs (id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT chairs_pkey PRIMARY KEY, colour text);
 REVOKE ALL ON chairs FROM app_user, PUBLIC;
 INSERT INTO chairs (colour) VALUES ('red');
-GRANT SELECT ON chairs TO app_user;
+GRANT SELECT, UPDATE (colour), REFERENCES (id) ON chairs TO app_user;
 GRANT SELECT, TRUNCATE ON chairs, desks TO case_reports;
 GRANT TRUNCATE, TRIGGER ON chairs TO PUBLIC;

@@ -7,11 +7,11 @@
 -- tenants.tenants_id_not_empty
 ALTER TABLE "public"."tenants" ADD CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '');
 
--- enforce.users.users_tenant_code_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_code_unique_2" ON "public"."users" USING btree ("tenant_id", "code");
+-- enforce.users.users_tenant_code_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_code_unique2" ON "public"."users" USING btree ("tenant_id", "code");
 
--- enforce.users.users_tenant_code_unique_2
-ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_code_unique_2" UNIQUE USING INDEX "users_tenant_code_unique_2";
+-- enforce.users.users_tenant_code_unique2
+ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_code_unique2" UNIQUE USING INDEX "users_tenant_code_unique2";
 
 -- enforce.users.users_tenant_email_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_email_unique" ON "public"."users" USING btree ("tenant_id", "email");
@@ -49,8 +49,8 @@ ALTER TABLE "public"."users" DROP CONSTRAINT "users_boss_fkey";
 -- enforce.users.users_kind_fkey.drop
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_kind_fkey";
 
--- enforce.kinds.kinds_tenant_id_idx_2.build
-CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx_2" ON "public"."kinds" USING btree ("tenant_id");
+-- enforce.kinds.kinds_tenant_id_idx2.build
+CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx2" ON "public"."kinds" USING btree ("tenant_id");
 
 -- enforce.users.users_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "users_tenant_id_idx" ON "public"."users" USING btree ("tenant_id");

@@ -1,3 +1,4 @@
+-- note: books: foreign key books_author_fkey to authors is NOT VALID, and so is what takes its place: old rows may refer to nothing; correct them and VALIDATE it
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

@@ -145,17 +145,17 @@ ALTER TABLE "public"."code_texts" ADD CONSTRAINT "code_texts_tenant_code_fk" FOR
 -- enforce.code_texts.code_texts_tenant_code_fk.validate
 ALTER TABLE "public"."code_texts" VALIDATE CONSTRAINT "code_texts_tenant_code_fk";
 
--- enforce.portraits.portraits_tenant_id_fk_2
-ALTER TABLE "public"."portraits" ADD CONSTRAINT "portraits_tenant_id_fk_2" FOREIGN KEY ("tenant_id", "id") REFERENCES "public"."profiles" ("tenant_id", "id") NOT VALID;
+-- enforce.portraits.portraits_tenant_id_fk2
+ALTER TABLE "public"."portraits" ADD CONSTRAINT "portraits_tenant_id_fk2" FOREIGN KEY ("tenant_id", "id") REFERENCES "public"."profiles" ("tenant_id", "id") NOT VALID;
 
--- enforce.portraits.portraits_tenant_id_fk_2.validate
-ALTER TABLE "public"."portraits" VALIDATE CONSTRAINT "portraits_tenant_id_fk_2";
+-- enforce.portraits.portraits_tenant_id_fk2.validate
+ALTER TABLE "public"."portraits" VALIDATE CONSTRAINT "portraits_tenant_id_fk2";
 
--- enforce.profiles.profiles_tenant_id_fk_2
-ALTER TABLE "public"."profiles" ADD CONSTRAINT "profiles_tenant_id_fk_2" FOREIGN KEY ("tenant_id", "id") REFERENCES "public"."users" ("tenant_id", "id") ON DELETE CASCADE NOT VALID;
+-- enforce.profiles.profiles_tenant_id_fk2
+ALTER TABLE "public"."profiles" ADD CONSTRAINT "profiles_tenant_id_fk2" FOREIGN KEY ("tenant_id", "id") REFERENCES "public"."users" ("tenant_id", "id") ON DELETE CASCADE NOT VALID;
 
--- enforce.profiles.profiles_tenant_id_fk_2.validate
-ALTER TABLE "public"."profiles" VALIDATE CONSTRAINT "profiles_tenant_id_fk_2";
+-- enforce.profiles.profiles_tenant_id_fk2.validate
+ALTER TABLE "public"."profiles" VALIDATE CONSTRAINT "profiles_tenant_id_fk2";
 
 -- enforce.code_texts.code_texts_code_fkey.drop
 ALTER TABLE "public"."code_texts" DROP CONSTRAINT "code_texts_code_fkey";

@@ -1,4 +1,5 @@
 -- note: code to edit: ON CONFLICT (site, taken_on) on readings becomes ON CONFLICT (tenant_id, site, taken_on)
+-- note: code to edit: ON CONFLICT (value) on readings_2023 becomes ON CONFLICT (tenant_id, value)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -36,6 +37,9 @@ ALTER TABLE "public"."readings" DROP CONSTRAINT "readings_tenant_id_present";
 
 -- enforce.readings.readings_tenant_site_taken_on_unique
 ALTER TABLE "public"."readings" ADD CONSTRAINT "readings_tenant_site_taken_on_unique" UNIQUE ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_2023.readings_2023_tenant_value_unique.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2023_tenant_value_unique" ON "public"."readings_2023" USING btree ("tenant_id", "value");
 
 -- enforce.readings.readings_tenant_id_fk
 ALTER TABLE "public"."readings" ADD CONSTRAINT "readings_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
@@ -211,6 +215,9 @@ GRANT USAGE ON SEQUENCE "public"."readings_id_seq" TO "app_user";
 
 -- cutover.readings.readings_site_taken_key.drop
 ALTER TABLE "public"."readings" DROP CONSTRAINT "readings_site_taken_key";
+
+-- cutover.readings_2023.readings_2023_value_key.drop
+DROP INDEX "public"."readings_2023_value_key";
 
 -- cutover.readings.observe
 DROP POLICY IF EXISTS "observe" ON "public"."readings";

@@ -80,8 +80,8 @@ ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_nick_unique" UNIQUE US
 -- enforce.users.users_tenant_id_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_id_unique" ON "public"."users" USING btree ("tenant_id", "id");
 
--- enforce.users.users_tenant_nick_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_nick_unique_2" ON "public"."users" USING btree ("tenant_id", "nick");
+-- enforce.users.users_tenant_nick_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_nick_unique2" ON "public"."users" USING btree ("tenant_id", "nick");
 
 -- enforce.kinds.kinds_pkey_tenant.build
 CREATE UNIQUE INDEX CONCURRENTLY "kinds_pkey_tenant" ON "public"."kinds" USING btree ("tenant_id", "kind");
@@ -116,11 +116,11 @@ ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_user_fk" FOREIGN KEY (
 -- enforce.posts.posts_tenant_user_fk.validate
 ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_user_fk";
 
--- enforce.posts.posts_tenant_user_fk_2
-ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_user_fk_2" FOREIGN KEY ("tenant_id", "user_id") REFERENCES "public"."users" ("tenant_id", "id") NOT VALID;
+-- enforce.posts.posts_tenant_user_fk2
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_user_fk2" FOREIGN KEY ("tenant_id", "user_id") REFERENCES "public"."users" ("tenant_id", "id") NOT VALID;
 
--- enforce.posts.posts_tenant_user_fk_2.validate
-ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_user_fk_2";
+-- enforce.posts.posts_tenant_user_fk2.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_user_fk2";
 
 -- enforce.posts.posts_kind_fkey.drop
 ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_kind_fkey";

@@ -10,6 +10,7 @@ CREATE TABLE prices (
 );
 GRANT ALL ON currencies, rates, rates_rest, old_currencies TO app_user;
 GRANT SELECT, INSERT ON currencies TO PUBLIC;
+GRANT UPDATE (nr), SELECT (code) ON currencies TO PUBLIC;
 INSERT INTO currencies (code) VALUES ('EUR'), ('CHF');
 INSERT INTO rates VALUES ('EUR', '2024-01-01', 1);
 INSERT INTO prices (code) VALUES ('EUR');

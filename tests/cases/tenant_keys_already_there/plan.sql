@@ -1,11 +1,18 @@
 -- note: code to edit: ON CONFLICT (colour) on colours becomes ON CONFLICT (tenant_id, colour)
 -- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: ON CONFLICT (label) on labels becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.tenants_id_not_empty
 ALTER TABLE "public"."tenants" ADD CONSTRAINT "tenants_id_not_empty" CHECK ("id" <> '');
+
+-- enforce.labels.labels_tenant_id_idx.build
+CREATE UNIQUE INDEX CONCURRENTLY "labels_tenant_id_idx" ON "public"."labels" USING btree ("tenant_id", "label");
+
+-- enforce.labels.labels_tenant_id_idx
+ALTER TABLE "public"."labels" ADD CONSTRAINT "labels_tenant_id_idx" UNIQUE USING INDEX "labels_tenant_id_idx";
 
 -- enforce.users.users_tenant_and_email
 ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_and_email" UNIQUE USING INDEX "users_tenant_and_email";
@@ -28,6 +35,12 @@ ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_editor_fk" FOREIGN KEY
 -- enforce.posts.posts_tenant_editor_fk.validate
 ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_editor_fk";
 
+-- enforce.posts.posts_tenant_label_fk
+ALTER TABLE "public"."posts" ADD CONSTRAINT "posts_tenant_label_fk" FOREIGN KEY ("tenant_id", "label_id") REFERENCES "public"."labels" ("tenant_id", "id") NOT VALID;
+
+-- enforce.posts.posts_tenant_label_fk.validate
+ALTER TABLE "public"."posts" VALIDATE CONSTRAINT "posts_tenant_label_fk";
+
 -- enforce.posts.posts_colour_fkey.drop
 ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_colour_fkey";
 
@@ -37,6 +50,9 @@ ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_editor_fkey";
 -- enforce.posts.posts_kind_fkey.drop
 ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_kind_fkey";
 
+-- enforce.posts.posts_label_fkey.drop
+ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_label_fkey";
+
 -- enforce.posts.posts_user_fkey.drop
 ALTER TABLE "public"."posts" DROP CONSTRAINT "posts_user_fkey";
 
@@ -45,6 +61,9 @@ CREATE INDEX CONCURRENTLY "colours_tenant_id_idx" ON "public"."colours" USING bt
 
 -- enforce.kinds.kinds_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "kinds_tenant_id_idx" ON "public"."kinds" USING btree ("tenant_id");
+
+-- enforce.labels.labels_tenant_id_idx2.build
+CREATE INDEX CONCURRENTLY "labels_tenant_id_idx2" ON "public"."labels" USING btree ("tenant_id");
 
 -- enforce.posts.posts_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "posts_tenant_id_idx" ON "public"."posts" USING btree ("tenant_id");
@@ -146,6 +165,15 @@ CREATE POLICY "observe" ON "public"."kinds" AS PERMISSIVE FOR ALL TO "tenantry_l
 ALTER TABLE "public"."kinds" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."kinds" FORCE ROW LEVEL SECURITY;
 
+-- observe.labels.analyze
+ANALYZE "public"."labels" ("tenant_id");
+
+-- observe.labels.isolate
+CREATE POLICY "tenant_isolation" ON "public"."labels" AS PERMISSIVE FOR ALL TO PUBLIC USING ("tenant_id" = current_setting('app.current_tenant_id', true)) WITH CHECK ("tenant_id" = current_setting('app.current_tenant_id', true));
+CREATE POLICY "observe" ON "public"."labels" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('labels'))) WITH CHECK ((SELECT tenantry.observe('labels')));
+ALTER TABLE "public"."labels" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."labels" FORCE ROW LEVEL SECURITY;
+
 -- observe.posts.analyze
 ANALYZE "public"."posts" ("tenant_id");
 
@@ -179,11 +207,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."colours" TO "app_user";
 -- observe.kinds.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."kinds" TO "app_user";
 
+-- observe.labels.grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."labels" TO "app_user";
+
 -- observe.posts.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."posts" TO "app_user";
 
 -- observe.users.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
+
+-- cutover.labels.labels_label_key.drop
+ALTER TABLE "public"."labels" DROP CONSTRAINT "labels_label_key";
 
 -- cutover.users.users_email_key.drop
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
@@ -205,6 +239,9 @@ DROP POLICY IF EXISTS "observe" ON "public"."colours";
 -- cutover.kinds.observe
 DROP POLICY IF EXISTS "observe" ON "public"."kinds";
 
+-- cutover.labels.observe
+DROP POLICY IF EXISTS "observe" ON "public"."labels";
+
 -- cutover.posts.observe
 DROP POLICY IF EXISTS "observe" ON "public"."posts";
 
@@ -224,6 +261,9 @@ ALTER TABLE "public"."colours" ALTER COLUMN "tenant_id" SET DEFAULT nullif(curre
 
 -- cutover.kinds.tenant_id.default
 ALTER TABLE "public"."kinds" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
+
+-- cutover.labels.tenant_id.default
+ALTER TABLE "public"."labels" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 
 -- cutover.posts.tenant_id.default
 ALTER TABLE "public"."posts" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

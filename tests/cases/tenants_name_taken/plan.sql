@@ -5,7 +5,7 @@
 CREATE TABLE "public"."customers" (
   "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
   name text NOT NULL,
-  slug text NOT NULL CONSTRAINT "customers_slug_unique_2" UNIQUE,
+  slug text NOT NULL CONSTRAINT "customers_slug_unique2" UNIQUE,
   domain text,
   logo text,
   is_active boolean NOT NULL DEFAULT true,

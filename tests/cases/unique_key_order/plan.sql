@@ -45,11 +45,11 @@ CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_path_unique" ON "public"."entri
 -- enforce.entries.entries_tenant_title_title_code_unique.build
 CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_title_title_code_unique" ON "public"."entries" USING btree ("tenant_id", "title", "title" COLLATE pg_catalog."POSIX", "code" pg_catalog.varchar_pattern_ops);
 
--- enforce.entries.entries_tenant_year_path_unique_2.build
-CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_year_path_unique_2" ON "public"."entries" USING btree ("tenant_id", "year" DESC, "path");
+-- enforce.entries.entries_tenant_year_path_unique2.build
+CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_year_path_unique2" ON "public"."entries" USING btree ("tenant_id", "year" DESC, "path");
 
--- enforce.entries.entries_tenant_year_path_unique_3.build
-CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_year_path_unique_3" ON "public"."entries" USING btree ("tenant_id", "year" DESC NULLS LAST, "path" DESC);
+-- enforce.entries.entries_tenant_year_path_unique3.build
+CREATE UNIQUE INDEX CONCURRENTLY "entries_tenant_year_path_unique3" ON "public"."entries" USING btree ("tenant_id", "year" DESC NULLS LAST, "path" DESC);
 
 -- enforce.entries.entries_tenant_id_fk
 ALTER TABLE "public"."entries" ADD CONSTRAINT "entries_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;

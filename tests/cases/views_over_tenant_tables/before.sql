@@ -23,6 +23,7 @@ CREATE TABLE floors (nr integer);
 CREATE VIEW with_floors AS SELECT desks.*, nr FROM desks, floors;
 GRANT SELECT ON "Red desks", reports.totals TO app_user;
 GRANT SELECT ON desk_list TO case_reader;
+GRANT SELECT (n) ON reports.totals TO app_user;
 GRANT SELECT ON desk_list TO PUBLIC;
 CREATE FUNCTION desk_count() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM desks';
 CREATE FUNCTION desks_of_mine() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM desks';

@@ -1,0 +1,85 @@
+"""What brings a role's rights on one relation to what they are to be, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tenantry import ddl, verify
+from tenantry.catalog import Grant, Table, View
+from tenantry.catalog import Sequence as CatalogSequence
+from tenantry.names import QName, qualified, quote
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Statements that change rights; ``verify`` is one condition."""
+
+    why: str
+    apply: tuple[str, ...]
+    verify: str
+    revert: tuple[str, ...]
+
+
+def rights(
+    app: str, name: QName, known: Table | View | None, may: Sequence[str], never: Sequence[str], *, owner: bool = True
+) -> Rights | None:  # fmt: skip
+    """Grant ``app`` what is missing, revoke what is too much from it and from PUBLIC; None if all is well.
+
+    ``known`` is None for a relation that the plan makes. ``owner``: the application may still own it, and then
+    holds every right without a grant.
+    """
+    kind, where = "TABLE", qualified(name)
+    apply, undo = [], []
+    for role in (app, ""):
+        held, parts = (known.privileges(role), _parts(known, role, never)) if known is not None else (frozenset(), [])
+        spare = [p for p in never if p in held]
+        words = [p for p in never if p in held or any(p in g.privileges for g in parts)]
+        if words:
+            apply.append(ddl.revoke(kind, where, words, role))
+            undo += [ddl.grant(kind, where, spare, role)] if spare else []
+            undo += [_on_column(where, g, never) for g in parts]
+    missing = _missing(app, known, may, owner=owner)
+    if missing:
+        apply.append(ddl.grant(kind, where, missing, app))
+        # A revoke takes along what was granted on single columns.
+        lost = _parts(known, app, missing) if known is not None else []
+        undo += [ddl.revoke(kind, where, missing, app), *(_on_column(where, g, missing) for g in lost)]
+    if not apply:
+        return None
+    why = f"{app} may {', '.join(w.lower() for w in may) or 'reach it through its parent only'}."
+    why += f" Never {', '.join(w.lower() for w in never)}." if never else ""
+    return Rights(why, tuple(apply), verify.privileges("table", name, app, may, never), tuple(undo))
+
+
+def sequence_rights(app: str, sequence: CatalogSequence, *, owner: bool = True) -> Rights | None:
+    """Grant the use of a sequence, as :func:`rights` does."""
+    missing, where = _missing(app, sequence, ("USAGE",), owner=owner), qualified(sequence.qname)
+    if not missing:
+        return None
+    return Rights(
+        f"{app} may take numbers from it.",
+        (ddl.grant("SEQUENCE", where, missing, app),),
+        verify.privileges("sequence", sequence.qname, app, missing),
+        (ddl.revoke("SEQUENCE", where, missing, app),),
+    )
+
+
+def _missing(
+    app: str, known: Table | View | CatalogSequence | None, may: Sequence[str], *, owner: bool
+) -> list[str]:
+    if known is None:
+        return list(may)
+    if owner and known.owner == app:
+        return []
+    return [p for p in may if p not in known.privileges(app) | known.privileges("")]
+
+
+def _parts(known: Table | View, role: str, words: Sequence[str]) -> list[Grant]:
+    """What a role was granted of these privileges on single columns."""
+    return [g for g in known.column_grants if g.role == role and set(g.privileges) & set(words)]
+
+
+def _on_column(where: str, grant: Grant, words: Sequence[str]) -> str:
+    column = quote(grant.column)
+    return ddl.grant("TABLE", where, [f"{p} ({column})" for p in grant.privileges if p in words], grant.role)
