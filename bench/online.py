@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ class Application:
             with conn.transaction():
                 conn.execute("SELECT name, description FROM skills WHERE id = %s", [skill])
                 if write:
-                    conn.execute("INSERT INTO usage_events (tool_name, skill_id) VALUES ('bench', %s)", [skill])
+                    conn.execute(
+                        "INSERT INTO usage_events (tool_name, skill_id) VALUES ('bench', %s)", [skill]
+                    )
                     conn.execute("UPDATE skills SET total_uses = total_uses + 1 WHERE id = %s", [skill])
         except psycopg.Error as error:
             with self._lock:
@@ -99,7 +102,7 @@ class Application:
     def stopped(self) -> float:
         """Seconds without a completed write, in gaps of more than a quarter of a second."""
         times = sorted(self.writes)
-        gaps = (b - a for a, b in zip(times, times[1:], strict=False))
+        gaps = (b - a for a, b in pairwise(times))
         return sum(gap for gap in gaps if gap > 0.25)
 
 
@@ -131,7 +134,9 @@ def naive(dsn: str) -> None:
     declared = spec.load(EXAMPLE / "tenantry.toml")
     with psycopg.connect(dsn) as conn:
         plan = planner.plan(declared, introspect.read(conn), "transactional")
-        files = drizzle.render(plan, column="tenant_id", audit_table="audit_logs", first=2, existing={}, now_ms=10**13)
+        files = drizzle.render(
+            plan, column="tenant_id", audit_table="audit_logs", first=2, existing={}, now_ms=10**13
+        )
         for file in sorted(files, key=lambda f: f.path):
             if file.path[:4] in ("0002", "0003", "0004", "0005", "0006"):
                 for statement in file.text.split("--> statement-breakpoint"):
@@ -148,22 +153,24 @@ def online(dsn: str) -> None:
 
 def measure(way: Callable[[str], None], rows: int, per_second: float) -> Figures:
     """Load a fresh server, convert it one way under load, and read the figures."""
-    with embedded.cluster(embedded.embedded_binaries(), settings=SETTINGS) as cluster:
-        with psycopg.connect(cluster.dsn, autocommit=True) as conn:
-            load(conn, rows)
+    with (
+        embedded.cluster(embedded.embedded_binaries(), settings=SETTINGS) as cluster,
+        psycopg.connect(cluster.dsn, autocommit=True) as conn,
+    ):
+        load(conn, rows)
 
-            def number(query: str) -> float:
-                row = conn.execute(query.encode()).fetchone()
-                return float(row[0]) if row else 0.0
+        def number(query: str) -> float:
+            row = conn.execute(query.encode()).fetchone()
+            return float(row[0]) if row else 0.0
 
-            wal = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
-            size = "SELECT pg_database_size(current_database())"
-            before, small = number(wal), number(size)
-            with Application(cluster.dsn, per_second) as application:
-                begun = time.monotonic()
-                way(cluster.dsn)
-                total = time.monotonic() - begun
-            after, big = number(wal), number(size)
+        wal = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
+        size = "SELECT pg_database_size(current_database())"
+        before, small = number(wal), number(size)
+        with Application(cluster.dsn, per_second) as application:
+            begun = time.monotonic()
+            way(cluster.dsn)
+            total = time.monotonic() - begun
+        after, big = number(wal), number(size)
     return Figures(
         total=total,
         longest=max(application.waits),
@@ -187,7 +194,11 @@ def main() -> None:
         for name, way in (("naive", naive), ("online", online)):
             figures = measure(way, arguments.rows, arguments.per_second)
             found[name].append(figures)
-            print(f"round {number + 1} {name:7}", {k: round(v, 3) for k, v in asdict(figures).items()}, file=sys.stderr)
+            print(
+                f"round {number + 1} {name:7}",
+                {k: round(v, 3) for k, v in asdict(figures).items()},
+                file=sys.stderr,
+            )
     print(f"{arguments.rows} usage events, {arguments.rounds} rounds; ratios to {BASELINE}")
     print(f"{'':34}{'naive':>10}{'online':>10}{'ratio':>10}")
     for field, label in (
@@ -199,7 +210,9 @@ def main() -> None:
     worst = min(a.longest / b.longest for a, b in zip(found["naive"], found["online"], strict=True))
     print(f"the longest transaction is {worst:.0f} times shorter in the worst round")
     if arguments.json:
-        arguments.json.write_text(json.dumps({k: [asdict(f) for f in v] for k, v in found.items()}, indent=2) + "\n")
+        arguments.json.write_text(
+            json.dumps({k: [asdict(f) for f in v] for k, v in found.items()}, indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":

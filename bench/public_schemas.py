@@ -155,7 +155,9 @@ def convert(dsn: str, declared: Spec, result: Result) -> None:
 def tell(result: Result, proof: Proof) -> None:
     result.attacks = len(proof.outcomes)
     result.held = sum(o.status == "held" and o.control_fired for o in proof.outcomes)
-    result.breached = [f"{o.attack} on {o.object}: {o.detail}" for o in proof.outcomes if o.status == "breached"]
+    result.breached = [
+        f"{o.attack} on {o.object}: {o.detail}" for o in proof.outcomes if o.status == "breached"
+    ]
     other = (o.detail for o in proof.outcomes if o.status in ("error", "skipped"))
     result.unanswered = dict(Counter(other))
     result.findings = [f"{f.check} on {f.object}: {f.message}" for f in proof.findings if f.level == "error"]
@@ -188,7 +190,9 @@ def main() -> int:
     with embedded.cluster(embedded.embedded_binaries()) as cluster:
         results = [measure(cluster, file, SPECS / f"{file.stem}.toml") for file in files]
     print(results[0].server)
-    print("schema | tables | rows | steps | plan and apply, s | second plan | held | empty | no answer | reverted")
+    print(
+        "schema | tables | rows | steps | plan and apply, s | second plan | held | empty | no answer | reverted"
+    )
     for result in results:
         print(line(result))
         for sentence in (result.refusal, *result.breached, *result.findings):
@@ -197,7 +201,9 @@ def main() -> int:
             if reason != EMPTY:
                 print(f"  {count} without an answer: {reason}")
     if options.json:
-        text = json.dumps({"version": 1, "results": [asdict(r) for r in results]}, indent=1, ensure_ascii=False)
+        text = json.dumps(
+            {"version": 1, "results": [asdict(r) for r in results]}, indent=1, ensure_ascii=False
+        )
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0 if all(result.kept for result in results) else 1
 

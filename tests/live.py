@@ -49,7 +49,7 @@ REPORT = "SELECT count(*) FROM users"
 REVIEW_OF_NEW_CODE = WRITES["review"].replace("(skill_id) DO", "(tenant_id, skill_id) DO")
 # The tables where users leave rows, and what names such a row.
 KEPT = {
-    "users": "id", "accounts": "provider_account_id", "skills": "id", "skill_versions": "id", "ratings": "id",
+    "accounts": "provider_account_id", "users": "id", "skills": "id", "skill_versions": "id", "ratings": "id",
     "usage_events": "id::text", "api_keys": "key_hash", "skill_reviews": "id",
 }  # fmt: skip
 
@@ -158,7 +158,7 @@ class Application:
             self.tally.rounds[f"{login.name} {work.__name__.strip('_')}"] += 1
             if work != self._stay:
                 self.tally.longest = max(self.tally.longest, time.monotonic() - begun)
-        time.sleep(0.005)
+        time.sleep(0.02)
 
     def _wrong(self, what: str) -> None:
         with self._lock:

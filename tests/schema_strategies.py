@@ -144,7 +144,9 @@ class _Drawing:
             column.text = f"DEFAULT {column.value(1)}"
         column.wide = not column.not_null and self.rarely(2)
         found.columns.append(column)
-        self.has("domain" if type_ in ('"short text"', "positive") else "", "enum" if type_ == '"Mood"' else "")
+        self.has(
+            "domain" if type_ in ('"short text"', "positive") else "", "enum" if type_ == '"Mood"' else ""
+        )
 
     def partitioned(self, found: Relation, by: str, keyed: Sequence[str]) -> str:
         """Make a table partitioned, with a few partitions; returns the column that decides."""
@@ -157,7 +159,10 @@ class _Drawing:
         first, second = {
             "hash": ("FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "FOR VALUES WITH (MODULUS 2, REMAINDER 1)"),
             "list": (f"FOR VALUES IN ({value(1)}, {value(2)}, {value(3)})", "DEFAULT"),
-            "range": (f"FOR VALUES FROM (MINVALUE) TO ({value(3)})", f"FOR VALUES FROM ({value(3)}) TO (MAXVALUE)"),
+            "range": (
+                f"FOR VALUES FROM (MINVALUE) TO ({value(3)})",
+                f"FOR VALUES FROM ({value(3)}) TO (MAXVALUE)",
+            ),
         }[by]
         one, two, below = (QName(found.name.schema, f"part {found.number}.{n}") for n in (1, 2, 3))
         if self.rarely(4):
@@ -221,19 +226,29 @@ class _Drawing:
             deferral = self.one_of("", "", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")
             self.has("deferrable unique" if deferral else "")
             nulls = " NULLS NOT DISTINCT" if clash else ""
-            sql = f"ALTER TABLE {found.sql} ADD {_named(name)}UNIQUE{nulls} ({columns(names)}){tail}{deferral}"
+            sql = (
+                f"ALTER TABLE {found.sql} ADD {_named(name)}UNIQUE{nulls} ({columns(names)}){tail}{deferral}"
+            )
             found.uniques.append(Unique(kind, name, names, sql, not deferral, clash))
         else:
             sql = self.index(found, kind, name, chosen, partition, tail)
             found.uniques.append(Unique(kind, name, names, sql, kind == "index", clash))
 
     def index(
-        self, found: Relation, kind: str, name: str, chosen: Sequence[Column], partition: Sequence[str], tail: str
+        self,
+        found: Relation,
+        kind: str,
+        name: str,
+        chosen: Sequence[Column],
+        partition: Sequence[str],
+        tail: str,
     ) -> str:
         keys = [quote(c.name) for c in chosen]
         where = f" WHERE {keys[0]} IS NOT NULL" if kind == "partial" else ""
         if kind == "expression":
-            keys[0] = f"lower({keys[0]})" if chosen[0].type == "text" else f"coalesce({', '.join([keys[0]] * 2)})"
+            keys[0] = (
+                f"lower({keys[0]})" if chosen[0].type == "text" else f"coalesce({', '.join([keys[0]] * 2)})"
+            )
         elif kind == "partial" and chosen[0].type == "text":
             keys[0] += self.one_of("", " text_pattern_ops", ' COLLATE "C"')
         keys[-1] += self.one_of("", "", " DESC", " NULLS FIRST")
@@ -259,7 +274,9 @@ class _Drawing:
         clear = next((u for u in found.uniques if u.columns == (texts[0].name,) and not u.nulls_clash), None)
         if how == "STORED" and clear is not None and clear.kind != "exclusion":
             name = f"key_{self.next()}"
-            found.uniques.append(Unique("index", name, (), f"CREATE UNIQUE INDEX {name} ON {found.sql} (made)"))
+            found.uniques.append(
+                Unique("index", name, (), f"CREATE UNIQUE INDEX {name} ON {found.sql} (made)")
+            )
 
     def inherited(self, found: Relation) -> None:
         child = Relation(QName(found.name.schema, f"child {found.number}"), found.number, found)
@@ -273,7 +290,9 @@ class _Drawing:
     # Foreign keys
 
     def refer(self, found: Relation, tight: bool) -> None:
-        targets = [t for t in self.relations if (t.number < found.number if tight else True) and _referable(t)]
+        targets = [
+            t for t in self.relations if (t.number < found.number if tight else True) and _referable(t)
+        ]
         low = 1 if tight and found.made_of_references else 0
         for _ in range(self.number(low, 2 if not tight or low else self.one_of(0, 0, 0, 1))):
             if targets:
@@ -294,7 +313,10 @@ class _Drawing:
         if found.partitioned_by and self.version < 18:
             state = "valid"
         else:
-            states = ["not valid", *(["not enforced"] if self.version >= 18 and not found.partitioned_by else [])]
+            states = [
+                "not valid",
+                *(["not enforced"] if self.version >= 18 and not found.partitioned_by else []),
+            ]
             state = self.one_of(*["valid"] * 7, *states)
         ref = Reference(
             self.key_name(found, names[0]), names, target, key.columns, self.actions(names, not_null),
@@ -322,7 +344,12 @@ class _Drawing:
         update = self.one_of("", "", "", " ON UPDATE CASCADE", " ON UPDATE RESTRICT")
         deferral = self.one_of("", "", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")
         match = " MATCH FULL" if (len(names) == 1 or not_null) and self.rarely(6) else ""
-        self.has(delete.partition("(")[0].strip(), update.strip(), match.strip(), "deferrable reference" if deferral else "")
+        self.has(
+            delete.partition("(")[0].strip(),
+            update.strip(),
+            match.strip(),
+            "deferrable reference" if deferral else "",
+        )
         return match + delete + update + deferral
 
     # Rows
@@ -341,9 +368,15 @@ class _Drawing:
         tight = [r for r in (found.parent or found).references if r.tight]
         for i in range(count):
             n, realm = self.next(), self.realms[i % len(self.realms)]
-            row: Row = {c.name: "NULL" if c.wide and n % 3 == 0 else c.value(n) for c in found.all_columns if c.given}
+            row: Row = {
+                c.name: "NULL" if c.wide and n % 3 == 0 else c.value(n) for c in found.all_columns if c.given
+            }
             if twin and found.parent is not None and i < len(found.parent.rows):
-                row |= {c: found.parent.rows[i][c] for c in found.parent.primary.columns} if found.parent.primary else {}
+                row |= (
+                    {c: found.parent.rows[i][c] for c in found.parent.primary.columns}
+                    if found.parent.primary
+                    else {}
+                )
                 realm = found.parent.realms[i]
                 self.has("the same id in a parent and its child")
             if self.many:
@@ -388,7 +421,8 @@ class _Drawing:
         for relation in self.relations:
             scope = relation.rule["scope"]
             if scope in ("shared", "ignored") and any(
-                r.target.rule["scope"] in ("tenant", "through") and r.target is not relation for r in relation.references
+                r.target.rule["scope"] in ("tenant", "through") and r.target is not relation
+                for r in relation.references
             ):
                 relation.rule["scope"] = "tenant"
         for relation in self.relations:
@@ -439,7 +473,9 @@ class _Drawing:
             elif u.name and u.kind != "primary":
                 self.decide_unique(rule["unique"], u, self.held(relation, u))
         if relation.child is not None and self.rarely(2):
-            relation.child.rule |= {"scope": "tenant", "backfill": rule["backfill"]} if "backfill" in rule else {}
+            relation.child.rule |= (
+                {"scope": "tenant", "backfill": rule["backfill"]} if "backfill" in rule else {}
+            )
 
     def held(self, relation: Relation, u: Unique) -> bool:
         """True where the conversion would refuse to replace a key, which it may do now and then."""
@@ -447,8 +483,10 @@ class _Drawing:
             other for other in self.relations for r in other.references
             if r.target is relation and set(r.referenced) == set(u.columns)
         ]  # fmt: skip
-        used = any(other.rule["scope"] != "tenant" for other in pointing) or (pointing and relation.partitioned_by)
-        return not self.rarely(8) and bool(used or "exclusion" in u.kind and "USING btree" not in u.sql)
+        used = any(other.rule["scope"] != "tenant" for other in pointing) or (
+            pointing and relation.partitioned_by
+        )
+        return not self.rarely(8) and bool(used or ("exclusion" in u.kind and "USING btree" not in u.sql))
 
     def decide_unique(self, rules: dict[str, Any], u: Unique, held: bool) -> None:
         match "global" if held else self.one_of("left out", "left out", "tenant", "global", "renamed"):
@@ -477,7 +515,11 @@ class _Drawing:
             case "constant":
                 return {"constant": ids[0]}
             case "column":
-                return {"column": self.realm, "matches": self.match, "create": not self.there or self.rarely(2)}
+                return {
+                    "column": self.realm,
+                    "matches": self.match,
+                    "create": not self.there or self.rarely(2),
+                }
             case "parent":
                 way = self.one_of(*ways)
                 pairs = dict(zip(way.columns, way.referenced, strict=True))
@@ -487,10 +529,16 @@ class _Drawing:
                 return {"mapping": "realms", "on": {self.realm: "realm"}, "tenant": "tenant"}
         if not self.many:
             return {"expression": f"{literal(ids[0])} -- drawn"}
-        return {"expression": f"CASE {quote(self.realm)} WHEN 'r1' THEN {literal(ids[0])} ELSE {literal(ids[1])} END"}
+        return {
+            "expression": f"CASE {quote(self.realm)} WHEN 'r1' THEN {literal(ids[0])} ELSE {literal(ids[1])} END"
+        }
 
     def tenancy(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"tenants": spell(QName("public", self.tenants)), "key": self.key, "type": self.type}
+        found: dict[str, Any] = {
+            "tenants": spell(QName("public", self.tenants)),
+            "key": self.key,
+            "type": self.type,
+        }
         found["column"] = self.column
         if self.rarely(4):
             found["setting"] = "my_app.tenant"
@@ -521,11 +569,15 @@ class _Drawing:
             relation.rule["policies"] = relation.policies
 
     def triggers(self, relation: Relation) -> None:
-        for kind in self.draw(st.sets(st.sampled_from(["touch", "refuse", "look", "later", "whole"]), max_size=2)):
+        for kind in self.draw(
+            st.sets(st.sampled_from(["touch", "refuse", "look", "later", "whole"]), max_size=2)
+        ):
             if self.rarely(3):
                 relation.triggers.add(kind)
         if "touch" in relation.triggers:
-            relation.columns.append(Column("updated_at", "timestamptz", True, "DEFAULT '2024-01-01'", given=False))
+            relation.columns.append(
+                Column("updated_at", "timestamptz", True, "DEFAULT '2024-01-01'", given=False)
+            )
         for kind in sorted(relation.triggers):
             text = {
                 "touch": "BEFORE UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION touch()",
@@ -544,7 +596,9 @@ class _Drawing:
         if not self.rarely(6):
             return
         keep = self.rarely(2)
-        text = "AS RESTRICTIVE USING (true)" if keep else self.one_of("USING (true)", "FOR SELECT USING (true)")
+        text = (
+            "AS RESTRICTIVE USING (true)" if keep else self.one_of("USING (true)", "FOR SELECT USING (true)")
+        )
         relation.after.append(f'CREATE POLICY "was here" ON {relation.sql} {text}')
         relation.after.append(f"ALTER TABLE {relation.sql} ENABLE ROW LEVEL SECURITY")
         if self.rarely(2):
@@ -563,7 +617,9 @@ class _Drawing:
             end = f" GROUP BY {columns(relation.primary.columns)}"
         word = "MATERIALIZED VIEW" if kind == "materialized" else "VIEW"
         option = " WITH (security_invoker = true)" if kind == "invoker" else ""
-        relation.after.append(f'CREATE {word} "view {relation.number}"{option} AS SELECT {what} FROM {relation.sql}{end}')
+        relation.after.append(
+            f'CREATE {word} "view {relation.number}"{option} AS SELECT {what} FROM {relation.sql}{end}'
+        )
         self.has(f"view {kind}")
 
     def marks(self, relation: Relation) -> None:

@@ -1,6 +1,7 @@
 """Whatever the schema: it is converted, found converted and taken back without a row changed, or refused in words."""
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
@@ -61,15 +62,17 @@ def _check(made: Made, make: MakeDatabase) -> None:
     for profile, db in dbs.items():
         apply.apply(db.dsn, plans[profile])
     after = {profile: _catalog(db) for profile, db in dbs.items()}
-    assert corpus.everything(after["online"]) == corpus.everything(after["transactional"])
+    assert _whole(after["online"]) == _whole(after["transactional"])
     for profile, db in dbs.items():
         _check_converted(made, db, specs[profile], before, after[profile])
         assert _rows(db, before, specs[profile]) == rows
     for profile, db in dbs.items():
         done = revert.revert(db.dsn)
         assert done.restored
-        assert done.left <= sum(step.id.endswith(".analyze") for step in plans[profile])  # of tables without rows
-        assert corpus.everything(_catalog(db)) == corpus.everything(before)
+        assert done.left <= sum(
+            step.id.endswith(".analyze") for step in plans[profile]
+        )  # of tables without rows
+        assert _whole(_catalog(db)) == _whole(before)
         assert _rows(db, before, specs[profile]) == rows
 
 
@@ -88,7 +91,11 @@ def _check_converted(made: Made, db: Database, found: Spec, before: Catalog, aft
 
 def _serves(new: Index, old: Index, column: str) -> bool:
     """True for an index that does what an old one did, now within a tenant if that was a key."""
-    leads = [new.keys, new.keys[1:]] if new.keys[0].column == column and old.unique | old.exclusion else [new.keys]
+    leads = (
+        [new.keys, new.keys[1:]]
+        if new.keys[0].column == column and old.unique | old.exclusion
+        else [new.keys]
+    )
     same = (new.include, new.predicate, new.nulls_not_distinct, new.unique, new.exclusion, new.primary) == (
         old.include, old.predicate, old.nulls_not_distinct, old.unique, old.exclusion, old.primary
     )  # fmt: skip
@@ -129,6 +136,15 @@ def _check_tenants(made: Made, db: Database, after: Catalog, found: Spec) -> Non
 def _catalog(db: Database) -> Catalog:
     with db.connect() as conn:
         return introspect.read(conn)
+
+
+def _whole(catalog: Catalog) -> Any:
+    """All of a catalog, less which of several keys over the same columns a foreign key stands on."""
+    whole = corpus.everything(catalog)
+    for table in whole["tables"]:
+        for constraint in table["constraints"]:
+            del constraint["referenced_index"]
+    return whole
 
 
 def _tenant_columns(catalog: Catalog, found: Spec) -> dict[QName, str]:

@@ -81,7 +81,10 @@ def test_a_source_that_leaves_rows_over(db: Database, source: str, profile: Prof
 @every_profile
 @pytest.mark.parametrize(
     ("of_notes", "left"),
-    [('{ column = "team", matches = "slug", create = true }', (1, 2)), ('{ column = "team", matches = "slug" }', (2, 3))],
+    [
+        ('{ column = "team", matches = "slug", create = true }', (1, 2)),
+        ('{ column = "team", matches = "slug" }', (2, 3)),
+    ],
 )
 def test_rows_whose_parent_is_left_over_are_too(
     db: Database, profile: Profile, of_notes: str, left: tuple[int, int]
@@ -96,10 +99,16 @@ def test_rows_whose_parent_is_left_over_are_too(
 def test_a_parent_whose_tenants_are_all_new(db: Database, profile: Profile) -> None:
     """The parent's own source is followed, although nothing that it will make is there yet."""
     runs.do(db, "DROP TABLE tenants")
-    toml = OWNERS + tenant("notes", '{ column = "team", matches = "slug", create = true }') + tenant("tags", '{ parent = "notes" }')
+    toml = (
+        OWNERS
+        + tenant("notes", '{ column = "team", matches = "slug", create = true }')
+        + tenant("tags", '{ parent = "notes" }')
+    )
     plan = planned(db, toml, profile)
     assert "tags: its backfill source yields no tenant for 2 rows" in refused(db, plan)
-    runs.do(db, "DELETE FROM tags WHERE note_id IS NULL", "UPDATE notes SET team = 'globex' WHERE team IS NULL")
+    runs.do(
+        db, "DELETE FROM tags WHERE note_id IS NULL", "UPDATE notes SET team = 'globex' WHERE team IS NULL"
+    )
     apply(db.dsn, plan)
     wrong = "SELECT count(*) FROM tags t JOIN notes n ON n.id = t.note_id WHERE t.tenant_id <> n.tenant_id"
     assert runs.query(db, wrong) == 0
@@ -107,7 +116,9 @@ def test_a_parent_whose_tenants_are_all_new(db: Database, profile: Profile) -> N
 
 @every_profile
 def test_a_tenant_column_that_names_an_unknown_tenant(db: Database, profile: Profile) -> None:
-    runs.do(db, "ALTER TABLE notes ADD tenant_id text", "UPDATE notes SET tenant_id = '7' WHERE team = 'acme'")
+    runs.do(
+        db, "ALTER TABLE notes ADD tenant_id text", "UPDATE notes SET tenant_id = '7' WHERE team = 'acme'"
+    )
     toml = OWNERS + tenant("notes", '{ constant = "1" }') + tenant("tags", '{ constant = "1" }')
     assert "notes: its backfill source yields no tenant for 1 row" in refused(db, planned(db, toml, profile))
 
@@ -122,12 +133,20 @@ def test_a_mapping_that_gives_a_row_two_tenants(db: Database, profile: Profile) 
 @every_profile
 def test_two_tenants_of_one_name(db: Database, profile: Profile) -> None:
     runs.do(db, "INSERT INTO tenants VALUES ('3', 'Acme', 'acme-2')", "UPDATE notes SET team = 'Acme'")
-    toml = OWNERS + tenant("notes", '{ column = "team", matches = "name", create = true }') + tenant("tags", '{ constant = "1" }')
+    toml = (
+        OWNERS
+        + tenant("notes", '{ column = "team", matches = "name", create = true }')
+        + tenant("tags", '{ constant = "1" }')
+    )
     assert "notes: its backfill source yields no tenant for 3 rows" in refused(db, planned(db, toml, profile))
 
 
 @every_profile
 def test_an_empty_text_names_no_tenant(db: Database, profile: Profile) -> None:
     runs.do(db, "DROP TABLE tenants", "UPDATE notes SET team = '' WHERE team IS NULL")
-    toml = OWNERS + tenant("notes", '{ column = "team", matches = "slug", create = true }') + tenant("tags", '{ parent = "notes" }')
+    toml = (
+        OWNERS
+        + tenant("notes", '{ column = "team", matches = "slug", create = true }')
+        + tenant("tags", '{ parent = "notes" }')
+    )
     assert "notes: its backfill source yields no tenant for 1 row" in refused(db, planned(db, toml, profile))

@@ -1,7 +1,7 @@
 """The reference conversion, name by name, on the databases that four ways of running it leave behind."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,11 @@ WAYS: list[Way] = [
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
-def converted(request: pytest.FixtureRequest, db: Database, tmp_path: Path) -> Iterator[Database]:
+def converted(request: pytest.FixtureRequest, db: Database, tmp_path: Path) -> Database:
     """The reference application, converted one way."""
     reference.load(db)
     request.param(db, tmp_path)
-    yield db
+    return db
 
 
 def test_every_way_ends_in_the_same_catalog(make_db: MakeDatabase, tmp_path: Path) -> None:

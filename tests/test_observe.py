@@ -145,7 +145,9 @@ def test_cut_over_table_by_table_and_back(db: Database, old: str) -> None:
         assert count(conn) == 2
 
 
-def test_resumed_after_the_cut_over_nothing_is_let_through_again(db: Database, old: str, observed: Plan) -> None:
+def test_resumed_after_the_cut_over_nothing_is_let_through_again(
+    db: Database, old: str, observed: Plan
+) -> None:
     cutover(db.dsn)
     with as_old(db, old) as conn:
         done = apply(db.dsn, observed)

@@ -98,12 +98,20 @@ def owned(db: Database) -> Owned:
 
 @every_profile
 def test_an_owner_converts_his_database_and_takes_it_back(owned: Owned, profile: Profile) -> None:
-    before, rows = corpus.dump(owned.db), runs.query(owned.db, "SELECT jsonb_agg(to_jsonb(n) ORDER BY id) FROM notes n")
+    before, rows = (
+        corpus.dump(owned.db),
+        runs.query(owned.db, "SELECT jsonb_agg(to_jsonb(n) ORDER BY id) FROM notes n"),
+    )
     done = apply(owned.dsn, owned.plan(profile))
     assert (done.skipped, done.plan_id) == (0, 1)
     assert all(owned.plan(p).steps == () for p in PROFILES)
-    assert runs.query(owned.db, "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('teams', 'notes', 'settings')")
-    assert runs.query(owned.db, f"SELECT bool_and(tableowner = '{owned.owner}') FROM pg_tables WHERE schemaname = 'public'")
+    assert runs.query(
+        owned.db,
+        "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('teams', 'notes', 'settings')",
+    )
+    assert runs.query(
+        owned.db, f"SELECT bool_and(tableowner = '{owned.owner}') FROM pg_tables WHERE schemaname = 'public'"
+    )
     assert owned.seen("acme") == ["a", "b"]
     assert owned.seen("globex") == ["c", "d"]
     wrong = "SELECT count(*) FROM notes n JOIN teams t ON t.id = n.team_id WHERE n.tenant_id <> t.tenant_id"
@@ -124,9 +132,14 @@ def test_an_applied_plan_can_be_applied_again_by_a_bound_owner(owned: Owned, pro
 @every_profile
 def test_a_table_that_hides_its_rows_from_the_owner_is_refused_aloud(owned: Owned, profile: Profile) -> None:
     """Nothing is filled from rows that cannot be seen: an error before anything changes, never zero rows."""
-    owned.do("CREATE POLICY none ON notes AS RESTRICTIVE USING (false)", "ALTER TABLE notes ENABLE ROW LEVEL SECURITY")
+    owned.do(
+        "CREATE POLICY none ON notes AS RESTRICTIVE USING (false)",
+        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+    )
     owned.do("ALTER TABLE notes FORCE ROW LEVEL SECURITY")
-    more = TOML.replace('backfill = { parent = "teams" }', 'backfill = { parent = "teams" }\npolicies = { none = "keep" }')
+    more = TOML.replace(
+        'backfill = { parent = "teams" }', 'backfill = { parent = "teams" }\npolicies = { none = "keep" }'
+    )
     declared = spec.parse(f'[roles]\napp = "{owned.app}"\n{more}')
     with closing(owned.db.connect(user=owned.owner)) as conn:
         plan = planner.plan(declared, introspect.read(conn), profile)

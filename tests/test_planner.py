@@ -16,7 +16,7 @@ import pytest
 
 from tenantry import introspect, planner, spec
 from tenantry.apply import apply
-from tenantry.catalog import Catalog, Policy, Role, Table
+from tenantry.catalog import Catalog, Policy, Role
 from tenantry.errors import Drift, PlanError
 from tenantry.plan import Backfill, Change, Lock, Phase, Plan, Profile
 from tenantry.spec import Spec
@@ -86,15 +86,26 @@ def test_a_plan_made_offline_in_another_process_is_the_same(
     saved.write_text(found.to_json(), encoding="utf-8")
     expected = planner.plan(declared, found, profile).to_json()
     for seed in ("1", "2"):  # the order of a set of texts depends on it
-        command = [sys.executable, "-c", _OFFLINE, str(reference.EXAMPLE / "tenantry.toml"), str(saved), profile]
-        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        command = [
+            sys.executable,
+            "-c",
+            _OFFLINE,
+            str(reference.EXAMPLE / "tenantry.toml"),
+            str(saved),
+            profile,
+        ]
+        done = subprocess.run(
+            command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        )
         assert done.stdout.decode() == expected
 
 
 def test_the_order_of_tables_in_the_spec_does_not_matter(inputs: tuple[Spec, Catalog]) -> None:
     declared, found = inputs
     turned = declared.model_copy(update={"tables": dict(reversed(declared.tables.items()))})
-    assert planner.plan(turned, found, "online").to_json() == planner.plan(declared, found, "online").to_json()
+    assert (
+        planner.plan(turned, found, "online").to_json() == planner.plan(declared, found, "online").to_json()
+    )
 
 
 @every_profile
@@ -129,7 +140,9 @@ def test_ids_are_unique_and_name_their_phase(inputs: tuple[Spec, Catalog], profi
 def test_ids_do_not_depend_on_other_tables(inputs: tuple[Spec, Catalog], profile: Profile) -> None:
     declared, found = inputs
     before = {s.id for s in planner.plan(declared, found, profile)}
-    more = replace(found, tables=tuple(sorted([*found.tables, table("aaa", "id uuid!")], key=lambda t: t.qname)))
+    more = replace(
+        found, tables=tuple(sorted([*found.tables, table("aaa", "id uuid!")], key=lambda t: t.qname))
+    )
     rule = spec.parse(tenant("aaa", f'{{ constant = "{reference.DEFAULT}" }}')).tables
     wider = declared.model_copy(update={"tables": {**declared.tables, **rule}})
     after = {s.id for s in planner.plan(wider, more, profile)}
@@ -155,13 +168,17 @@ def test_the_order_of_the_reference_conversion(inputs: tuple[Spec, Catalog], pro
         last = [at[f"{name}.{name}_tenant_id_idx.build"], at[f"{name}.isolate"]]
         order = [*first, *refers, *last]
         assert order == sorted(order), name
-        if profile == "online":  # files have the composite keys after row level security, and lift it for them
+        if (
+            profile == "online"
+        ):  # files have the composite keys after row level security, and lift it for them
             assert all(first[-1] < n < last[0] for n in keys), name
 
 
 def test_a_migrators_files_lift_force_within_each_step_that_checks(inputs: tuple[Spec, Catalog]) -> None:
     checked = [
-        s for s in planner.plan(*inputs, "transactional").phase(Phase.HARDEN) if re.search("FOREIGN KEY|VALIDATE", "".join(s.apply))
+        s
+        for s in planner.plan(*inputs, "transactional").phase(Phase.HARDEN)
+        if re.search("FOREIGN KEY|VALIDATE", "".join(s.apply))
     ]
     assert len(checked) > 8
     for step in checked:
@@ -181,7 +198,14 @@ def test_every_problem_is_told_at_once() -> None:
     found = catalog(notes, keys, roles=(Role("app_user", True, False, True, False, False, False),))
     toml = TOML + tenant("notes", '{ column = "crew", matches = "slug" }') + tenant("keys") + tenant("gone")
     error = refusal(toml, found)
-    expected = ("gone: the spec mentions", "keys: primary key", "crew", "slug|create", "policy mine", "app_user: is a superuser")
+    expected = (
+        "gone: the spec mentions",
+        "keys: primary key",
+        "crew",
+        "slug|create",
+        "policy mine",
+        "app_user: is a superuser",
+    )
     for text in expected:
         assert [p for p in error.problems if re.search(text, p)], text
     assert len(error.problems) == len(set(error.problems)) == 6
@@ -197,7 +221,10 @@ def test_only_tables_that_the_spec_does_not_mention_are_pending() -> None:
 
 
 def test_a_table_that_depends_on_an_open_decision_is_not_blamed() -> None:
-    parent, child = table("users", "id uuid!"), table("logins", "id uuid!", "user_id uuid", fk={"user_id": "users"})
+    parent, child = (
+        table("users", "id uuid!"),
+        table("logins", "id uuid!", "user_id uuid", fk={"user_id": "users"}),
+    )
     error = refusal(TOML + tenant("logins", '{ parent = "users" }'), catalog(parent, child))
     assert [p.partition(":")[0] for p in error.problems] == ["users"]
 
@@ -228,7 +255,9 @@ def test_a_tenants_key_whose_equality_is_loose_is_refused() -> None:
 )
 def test_a_constant_must_be_a_value_of_the_tenant_type(type_: str, good: str, bad: str) -> None:
     def toml(value: str) -> str:
-        return f'[tenancy]\ntype = "{type_}"\n{TOML.replace("first", value, 1)}' + tenant("notes", f'{{ constant = "{value}" }}')
+        return f'[tenancy]\ntype = "{type_}"\n{TOML.replace("first", value, 1)}' + tenant(
+            "notes", f'{{ constant = "{value}" }}'
+        )
 
     found = catalog(table("notes", "id uuid!"))
     assert planner.plan(spec.parse(toml(good)), found, "online")
@@ -238,7 +267,9 @@ def test_a_constant_must_be_a_value_of_the_tenant_type(type_: str, good: str, ba
 def test_a_constant_is_not_cut_to_the_length_of_the_key() -> None:
     short = "character varying(5)"
     tenants = table("tenants", "id text!", "name text", "slug text")
-    tenants = replace(tenants, columns=(replace(tenants.columns[0], type=short, base=short), *tenants.columns[1:]))
+    tenants = replace(
+        tenants, columns=(replace(tenants.columns[0], type=short, base=short), *tenants.columns[1:])
+    )
     toml = '[tenancy]\ntype = "character varying(5)"\n' + tenant("notes", '{ constant = "toolong" }')
     (problem,) = refusal(toml, catalog(tenants, table("notes", "id uuid!"))).problems
     assert "longer than character varying(5)" in problem
@@ -290,7 +321,9 @@ SELECT DISTINCT l.mode FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_class AS
 WHERE l.locktype = 'relation' AND l.pid = pg_catalog.pg_backend_pid() AND c.relkind IN ('r', 'p', 'v', 'm')
   AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace) AND c.oid = ANY (%s)
 """
-_THERE = "SELECT coalesce(array_agg(oid), '{}') FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
+_THERE = (
+    "SELECT coalesce(array_agg(oid), '{}') FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
+)
 
 
 def _walk(conn: psycopg.Connection[Any], made: Plan) -> Iterator[tuple[Change | Backfill, int | None]]:

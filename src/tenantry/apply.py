@@ -44,9 +44,7 @@ class Applied:
     left: int = 0
 
 
-def apply(
-    dsn: str, plan: Plan, *, until: Phase | None = None, listen: Listener | None = None
-) -> Applied:
+def apply(dsn: str, plan: Plan, *, until: Phase | None = None, listen: Listener | None = None) -> Applied:
     """Bring a database to the state that a plan describes; run it again to resume after any interruption.
 
     ``until`` is the last phase to run: a place to stop for days. The plan stays open until the rest is run.

@@ -129,7 +129,9 @@ def reconcile(spec: Spec, catalog: Catalog, profile: Profile) -> tuple[Conversio
     """The conversion, and every problem found on the way (a sentence each: object, reason, next action)."""
     problems: list[str] = []
     if spec.tenancy.undecided:
-        problems.append("[tenancy] tenants: is undecided; name the table that holds the tenants, or a new name to make one")
+        problems.append(
+            "[tenancy] tenants: is undecided; name the table that holds the tenants, or a new name to make one"
+        )
     chosen = _chosen(spec, catalog, problems)
     problems.extend(_family_problems(spec, catalog, chosen))
     conversion = Conversion(
@@ -245,7 +247,9 @@ def _tenant_tables(
                     f"{spell(part.qname)}: inherits the tenant column from both {spell(other)} and {spell(table.qname)}; let it inherit from one tenant table"
                 )
                 continue
-            own = rules.get(part.qname) or TableRule(scope="tenant", policies=rule.policies, unique=rule.unique)
+            own = rules.get(part.qname) or TableRule(
+                scope="tenant", policies=rule.policies, unique=rule.unique
+            )
             how = "partition" if part.partition_of else "child"
             yield TenantTable(part, own, column, table.qname, how)
 

@@ -37,7 +37,7 @@ _MEMBERS = """
 SELECT m.rolname FROM pg_catalog.pg_auth_members a
 JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
 JOIN pg_catalog.pg_roles m ON m.oid = a.member
-WHERE r.rolname = %s AND m.rolcanlogin ORDER BY 1
+WHERE r.rolname = %s ORDER BY 1
 """
 # Policies of other databases that the same role opens.
 _ELSEWHERE = """
@@ -114,8 +114,12 @@ def _back(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
     """Grant the membership again, and give tables that were cut over one by one their policy back."""
     begun = time.monotonic()
     remembered: list[str] = []
-    if conn.execute("SELECT pg_catalog.to_regclass('tenantry.legacy_members') IS NOT NULL").fetchone() == (True,):
-        remembered = [str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY role")]
+    if conn.execute("SELECT pg_catalog.to_regclass('tenantry.legacy_members') IS NOT NULL").fetchone() == (
+        True,
+    ):
+        remembered = [
+            str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY role")
+        ]
     with conn.transaction():
         for member in remembered:
             conn.execute(f"GRANT {quote(ROLE)} TO {quote(member)}".encode())
@@ -129,13 +133,19 @@ def _back(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
 
 def _by_table(conn: sessions.Conn, names: Sequence[QName], back: bool) -> CutOver:
     if back:
-        statements = [s for n in names for s in (ddl.drop_policy(n, POLICY, if_exists=True), ddl.create_policy(n, policy(n)))]
+        statements = [
+            s
+            for n in names
+            for s in (ddl.drop_policy(n, POLICY, if_exists=True), ddl.create_policy(n, policy(n)))
+        ]
     else:
         statements = [ddl.drop_policy(n, POLICY, if_exists=True) for n in names]
     return _barrier(conn, names, statements, names)
 
 
-def _barrier(conn: sessions.Conn, locked: Sequence[QName], statements: Sequence[str], told: Sequence[QName]) -> CutOver:
+def _barrier(
+    conn: sessions.Conn, locked: Sequence[QName], statements: Sequence[str], told: Sequence[QName]
+) -> CutOver:
     """Lock every table, in one fixed order, run the statements and commit; let go and try again if a lock is slow."""
     tables = ", ".join(qualified(n) for n in sorted(locked))
     for tried in range(1, TRIES + 1):

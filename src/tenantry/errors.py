@@ -44,9 +44,7 @@ class PlanError(TenantryError):
         self.problems = tuple(problems)
         self.pending = pending
         count = len(self.problems)
-        head = (
-            f"{count} thing{'s' if count != 1 else ''} must be decided or changed first:"
-        )
+        head = f"{count} thing{'s' if count != 1 else ''} must be decided or changed first:"
         super().__init__("\n".join([head, *(f"  - {p}" for p in self.problems)]))
 
 
@@ -66,11 +64,11 @@ class ApplyError(TenantryError):
         super().__init__(message)
 
 
-class LockTimeout(ApplyError):  # noqa: N818 - the word of the field, as psycopg's LockNotAvailable
+class LockTimeout(ApplyError):
     """A lock could not be had in the tries allowed; nothing of the step was done."""
 
 
-class Drift(ApplyError):  # noqa: N818
+class Drift(ApplyError):
     """The catalog is not the one that the plan was made for; nothing was done."""
 
 
@@ -82,13 +80,13 @@ class TenantError(TenantryError):
     """Base of the errors that an application meets at run time."""
 
 
-class NoTenant(TenantError):  # noqa: N818
+class NoTenant(TenantError):
     """Work was attempted outside a tenant scope."""
 
 
-class UnknownTenant(TenantError):  # noqa: N818
+class UnknownTenant(TenantError):
     """The tenant does not exist."""
 
 
-class ExemptRole(TenantError):  # noqa: N818
+class ExemptRole(TenantError):
     """The connection's role is not bound by row level security."""

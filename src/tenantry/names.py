@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from psycopg import sql
@@ -78,6 +79,7 @@ def spell(name: QName) -> str:
     return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p else p for p in parts)
 
 
+@lru_cache(maxsize=65536)  # a big schema asks for the same names many times
 def quote(*names: str) -> str:
     """An identifier, quoted for SQL; several make a qualified one."""
     return sql.Identifier(*names).as_string(None)

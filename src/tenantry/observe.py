@@ -81,7 +81,9 @@ def to_text(found: Observed) -> str:
     else:
         lines.append(f"{len(found.watched)} tables are in observe mode: {_some(found.watched)}")
     if not found.observations:
-        lines.append("Nothing was recorded: no statement was seen that row level security would have filtered.")
+        lines.append(
+            "Nothing was recorded: no statement was seen that row level security would have filtered."
+        )
     for o in found.observations:
         lines.append(f"\n{o.relation}  {o.times}x  {o.role} ({o.application or 'no application name'})")
         lines.append(f"  first {o.first_seen:%Y-%m-%d %H:%M:%S}, last {o.last_seen:%Y-%m-%d %H:%M:%S}")

@@ -20,6 +20,9 @@ from tenantry.session import MISSING, Session
 # What a statement raises that makes an object which is there already.
 _PRESENT = ("42P06", "42P07", "42701", "42710", "42723")
 
+# What it raises where row level security would hide rows from a query.
+_BOUND = "42501"
+
 
 @dataclass(frozen=True, slots=True)
 class Reverted:
@@ -179,13 +182,24 @@ def _undo(session: Session, u: _Undo, number: int, step: Change | Backfill, row:
     begun = time.monotonic()
     # Half-done, or changed by somebody since: whatever of it is there goes, and what is not there is no error.
     whole = not broken and bool(step.revert) and session.ask_before(step.id, step.verify)
+    try:
+        with session.conn.transaction():
+            _run_all(session, step, whole)
+    except ApplyError as error:
+        if error.sqlstate != _BOUND:
+            raise
+        with _unforced(session):  # a foreign key that comes back is checked against rows that FORCE hides
+            _run_all(session, step, whole)
+    session.listen(StepDone(step.id, 0, time.monotonic() - begun))
+    return True
+
+
+def _run_all(session: Session, step: Change | Backfill, whole: bool) -> None:
     for statement in step.revert:
         if whole:
             session.run(step.id, statement)
         else:
             _run_tolerantly(session, step.id, statement)
-    session.listen(StepDone(step.id, 0, time.monotonic() - begun))
-    return True
 
 
 def _run_tolerantly(session: Session, step: str, statement: str) -> None:

@@ -123,7 +123,11 @@ def _complete(entry: PlanRow, known: Mapping[int, StepRow]) -> Phase | None:
     last = None
     steps = list(enumerate(entry.plan.steps, 1))
     for phase in Phase:
-        if any(known.get(n) is None or known[n].state not in ("done", "skipped") for n, s in steps if s.phase is phase):
+        if any(
+            known.get(n) is None or known[n].state not in ("done", "skipped")
+            for n, s in steps
+            if s.phase is phase
+        ):
             break
         last = phase
     return last

@@ -136,6 +136,15 @@ def role(name: str) -> str:
     return _exists("pg_roles", f"rolname = {literal(name)} AND NOT rolsuper AND NOT rolbypassrls")
 
 
+def inherits(member: str, role_: str) -> str:
+    """The first role has the rights of the second, and policies for the second hold for it."""
+    return _exists(
+        "pg_roles m, pg_catalog.pg_roles r",
+        f"m.rolname = {literal(member)} AND r.rolname = {literal(role_)}"
+        " AND pg_catalog.pg_has_role(m.oid, r.oid, 'USAGE')",
+    )
+
+
 def owned(table: QName, owner: str) -> str:
     """The table belongs to that role."""
     return _exists(

@@ -12,7 +12,8 @@ from tenantry.cutover import cutover as switch
 
 def cutover(
     tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="Only these tables; left out, all of them.")
+        list[str] | None,
+        typer.Argument(metavar="[TABLE]...", help="Only these tables; left out, all of them."),
     ] = None,
     dsn: Dsn = "",
     back: Annotated[
@@ -22,5 +23,7 @@ def cutover(
     """Let the policies decide from now on, after `apply --until observe`; --back undoes it as fast."""
     done = switch(dsn, tables=tables or (), back=back)
     what = "observed again" if back else "decided by their policy"
-    print(f"{len(done.tables)} tables are {what}; the switch took {done.seconds * 1000:.0f} ms (try {done.tries}).")
+    print(
+        f"{len(done.tables)} tables are {what}; the switch took {done.seconds * 1000:.0f} ms (try {done.tries})."
+    )
     return 0

@@ -25,5 +25,7 @@ def revert(
         )
     with listener() as listen:
         done = run_revert(dsn, listen=listen)
-    print(f"{done.steps} steps of {len(done.plans)} plan{'' if len(done.plans) == 1 else 's'} reverted, {done.seconds:.1f} s.")
+    print(
+        f"{done.steps} steps of {len(done.plans)} plan{'' if len(done.plans) == 1 else 's'} reverted, {done.seconds:.1f} s."
+    )
     return 0

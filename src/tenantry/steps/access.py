@@ -64,11 +64,19 @@ def problems(c: Conversion) -> Iterator[str]:
     for r in [*_relations(c), *(_Relation(v.qname, v, (), READ) for v in materialized)]:
         if r.known is None:
             continue
-        if r.known.owner in mine and (c.spec.roles.owner in (None, r.known.owner) or isinstance(r.known, View)):
-            action = "give it to another role" if isinstance(r.known, View) else "set [roles] owner to a NOLOGIN role"
+        if r.known.owner in mine and (
+            c.spec.roles.owner in (None, r.known.owner) or isinstance(r.known, View)
+        ):
+            action = (
+                "give it to another role"
+                if isinstance(r.known, View)
+                else "set [roles] owner to a NOLOGIN role"
+            )
             yield f"{spell(r.name)}: belongs to {r.known.owner}, which the application role {app.name} is or may become; {action}"
         for role in app.member_of:
-            held = {p for g in (*r.known.grants, *r.known.column_grants) if g.role == role for p in g.privileges}
+            held = {
+                p for g in (*r.known.grants, *r.known.column_grants) if g.role == role for p in g.privileges
+            }
             words = [w for w in r.never if w in held | _PREDEFINED.get(role, frozenset())]
             if words:
                 yield f"{spell(r.name)}: the application role {app.name} has {', '.join(words)} on it as a member of {role}; REVOKE {quote(role)} FROM {quote(app.name)}, or the privilege from {role}"
@@ -102,9 +110,21 @@ def _role_problems(c: Conversion) -> Iterator[str]:
 
 def roles(c: Conversion) -> Iterator[Change]:
     """The application's login and the owner of the tables."""
-    wanted = [(c.spec.roles.app, True, "The application connects as this role, which owns nothing and is bound by every policy.")]
+    wanted = [
+        (
+            c.spec.roles.app,
+            True,
+            "The application connects as this role, which owns nothing and is bound by every policy.",
+        )
+    ]
     if c.spec.roles.owner is not None:
-        wanted.append((c.spec.roles.owner, False, "Owns the tables and cannot log in: an owner can switch row level security off."))
+        wanted.append(
+            (
+                c.spec.roles.owner,
+                False,
+                "Owns the tables and cannot log in: an owner can switch row level security off.",
+            )
+        )
     for name, login, why in wanted:
         if name in c.catalog.roles_by_name:
             continue
@@ -123,8 +143,14 @@ def ownership(c: Conversion) -> Iterator[Change]:
     phase = Phase.CUTOVER if c.online else Phase.HARDEN
     for schema in sorted({r.name.schema for r in _relations(c)}):
         found = next((s for s in c.catalog.schemas if s.name == schema), None)
-        if found is not None and "USAGE" not in found.privileges("") | found.privileges(owner) and found.owner != owner:
-            yield _usage(schema, owner, "Foreign keys are checked with the owner's rights, which need the schema.")
+        if (
+            found is not None
+            and "USAGE" not in found.privileges("") | found.privileges(owner)
+            and found.owner != owner
+        ):
+            yield _usage(
+                schema, owner, "Foreign keys are checked with the owner's rights, which need the schema."
+            )
     for r in _relations(c):
         name = r.name
         if r.known is not None and r.known.owner == owner:
@@ -161,7 +187,9 @@ def grants(c: Conversion) -> Iterator[Change]:
     app = c.spec.roles.app
     # Not before the policies are there: until then a right on a table is a right on every tenant's rows.
     phase = Phase.OBSERVE if c.online else Phase.HARDEN
-    schemas = {name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in _converted_views(c))]}
+    schemas = {
+        name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in _converted_views(c))]
+    }
     for schema in c.catalog.schemas:
         if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(app):
             yield _usage(schema.name, app, "Without it the application finds no table.")
@@ -207,7 +235,9 @@ def _sequences(c: Conversion) -> list[CatalogSequence]:
     if trail is not None:
         tables[trail.qname] = trail
     defaults = " ".join(col.default or "" for t in tables.values() for col in t.columns if not col.generated)
-    used = {u.replace("''", "'").replace('"', "") for u in re.findall(r"nextval\(\(*'((?:[^']|'')*)'", defaults)}
+    used = {
+        u.replace("''", "'").replace('"', "") for u in re.findall(r"nextval\(\(*'((?:[^']|'')*)'", defaults)
+    }
     return [
         s for s in c.catalog.sequences
         if not s.identity and (s.table in tables or qualified(s.qname).replace('"', "") in used)
@@ -259,8 +289,8 @@ def kept_keys(c: Conversion) -> Iterator[Change]:
     for table in c.tables:
         for name, rule in sorted(table.rule.unique.items()):
             constraint = table.table.constraint(name)
-            if rule.scope != "global" or constraint is None:
-                continue
+            if rule.scope != "global" or constraint is None or constraint.kind == "foreign":
+                continue  # a bare index has no comment of ours, and may share its name with a foreign key
             comment = _with_reason(constraint.comment, rule.reason)
             if constraint.comment == comment:
                 continue
@@ -288,8 +318,10 @@ def notes(c: Conversion) -> Iterator[str]:
     yield from _view_notes(c)
     tenant_names = {t.table.name for t in c.tables}
     for function in c.catalog.functions:
-        if function.security_definer and function.extension is None and any(
-            re.search(rf"\b{re.escape(n)}\b", function.source) for n in tenant_names
+        if (
+            function.security_definer
+            and function.extension is None
+            and any(re.search(rf"\b{re.escape(n)}\b", function.source) for n in tenant_names)
         ):
             yield f"{display(function.qname)}({function.arguments}): SECURITY DEFINER and mentions tenant tables; it runs with its owner's rights, review it"
     if c.spec.roles.owner is not None:
@@ -312,7 +344,9 @@ def _view_notes(c: Conversion) -> Iterator[str]:
         elif view not in _converted_views(c):
             yield f"{display(view.qname)}: a view over rows of tenants outside of the schemas to convert; it keeps its owner's rights, and {app} has none on it"
         else:
-            tables = [c.catalog.by_name[n] for n in view.reads if n in c.catalog.by_name and n not in readable]
+            tables = [
+                c.catalog.by_name[n] for n in view.reads if n in c.catalog.by_name and n not in readable
+            ]
             for table in tables:
                 if "SELECT" not in table.privileges(app) | table.privileges(""):
                     yield f"{display(view.qname)}: reads {display(table.qname)} too, on which {app} has no right; GRANT SELECT on it, or the view fails for the application"

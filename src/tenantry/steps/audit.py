@@ -21,7 +21,17 @@ _GUARDS = (
     (STATEMENT_GUARD, "UPDATE OR DELETE", "STATEMENT"),
     (TRUNCATE_GUARD, "TRUNCATE", "STATEMENT"),
 )
-COLUMNS = ("id", "actor_id", "tenant_id", "action", "resource_type", "resource_id", "ip_address", "metadata", "created_at")
+COLUMNS = (
+    "id",
+    "actor_id",
+    "tenant_id",
+    "action",
+    "resource_type",
+    "resource_id",
+    "ip_address",
+    "metadata",
+    "created_at",
+)
 
 
 def _table(c: Conversion) -> QName | None:
@@ -112,7 +122,9 @@ def _create(c: Conversion, name: QName) -> Change:
 
 def _index(c: Conversion, name: QName, existing: Table | None, suffix: str, column: str) -> Iterator[Change]:
     keys = (Key(column), Key("created_at", descending=True, nulls_first=True))
-    if existing is not None and any(i.keys == keys and i.valid and i.predicate is None for i in existing.indexes):
+    if existing is not None and any(
+        i.keys == keys and i.valid and i.predicate is None for i in existing.indexes
+    ):
         return
     # What an interrupted build left does not hold its name.
     leftovers = {i.name for i in existing.indexes if i.keys == keys and not i.valid} if existing else set()
@@ -160,10 +172,20 @@ def _guard(c: Conversion, name: QName, existing: Table | None) -> Iterator[Chang
             revert=(f"DROP FUNCTION {qualified(function)}()",),
         )  # fmt: skip
     if existing is None or existing.trigger(GUARD) is None:
-        yield _trigger(name, function, GUARD, "UPDATE OR DELETE", "ROW", Phase.AUDIT, "An event is never changed or removed.")
+        yield _trigger(
+            name,
+            function,
+            GUARD,
+            "UPDATE OR DELETE",
+            "ROW",
+            Phase.AUDIT,
+            "An event is never changed or removed.",
+        )
 
 
-def _trigger(name: QName, function: QName, guard: str, events: str, each: str, phase: Phase, why: str) -> Change:
+def _trigger(
+    name: QName, function: QName, guard: str, events: str, each: str, phase: Phase, why: str
+) -> Change:
     return Change(
         id=f"{phase}.{display(name)}.{guard}", phase=phase, object=display(name), why=why,
         apply=(ddl.create_guard(name, guard, events, each, function),),
@@ -211,4 +233,7 @@ def revert_guards(c: Conversion) -> Iterator[tuple[str, str]]:
     query = f"SELECT count(*) FROM {qualified(name)} WHERE tenant_id IS NOT NULL"
     if default is not None:
         query += f" AND tenant_id::text <> {literal(default.id)}"
-    yield query, f"{display(name)} holds events of further tenants; dropping the trail would lose them. Export it first."
+    yield (
+        query,
+        f"{display(name)} holds events of further tenants; dropping the trail would lose them. Export it first.",
+    )

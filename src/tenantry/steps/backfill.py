@@ -39,7 +39,7 @@ def problems(c: Conversion) -> Iterator[str]:
             continue
         firing = {trigger.name for _, trigger in _firing(c, table)}
         if firing and table.rule.triggers in (None, UNDECIDED):
-            yield f"{name}: the backfill is an UPDATE and trigger {', '.join(sorted(firing))} would fire on every row; set triggers = \"disable\" or \"fire\""
+            yield f'{name}: the backfill is an UPDATE and trigger {", ".join(sorted(firing))} would fire on every row; set triggers = "disable" or "fire"'
         rules = [r for part in c.members(table) for r in part.table.rules if "(UPDATE)" in r]
         if rules:
             yield f"{name}: rule {', '.join(rules)} rewrites the UPDATE of the backfill; drop the rule, or make the scope ignored"
@@ -66,7 +66,7 @@ def _source_problems(c: Conversion, table: TenantTable, name: str) -> Iterator[s
         case FromParent(parent=parent, on=on) if c.get(parent) is not None:
             pairs = link(c, table.table, parent, on)
             if not pairs:
-                yield f"{name}: not exactly one foreign key leads to {spell(parent)}; write on = {{ column = \"parent column\" }} in backfill"
+                yield f'{name}: not exactly one foreign key leads to {spell(parent)}; write on = {{ column = "parent column" }} in backfill'
             else:
                 yield from _pair_problems(c, table, parent, pairs, name)
         case FromMapping(mapping=mapping, on=on, tenant=tenant):
@@ -79,7 +79,9 @@ def _source_problems(c: Conversion, table: TenantTable, name: str) -> Iterator[s
                 yield from _pair_problems(c, table, mapping, on, name)
 
 
-def _pair_problems(c: Conversion, table: TenantTable, other: QName, pairs: Mapping[str, str], name: str) -> Iterator[str]:
+def _pair_problems(
+    c: Conversion, table: TenantTable, other: QName, pairs: Mapping[str, str], name: str
+) -> Iterator[str]:
     target = c.catalog.by_name[other]
     for here, there in pairs.items():
         if table.table.column(here) is None:
@@ -231,9 +233,12 @@ def _foreign_rows(c: Conversion, table: TenantTable, value: str) -> str:
     if all(t.existing is None for t in members):
         return f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE {other}"
     parts = [t for t in members if t.existing is None]
-    return "SELECT " + " + ".join(
-        f"(SELECT count(*) FROM ONLY {qualified(t.qname)} AS a WHERE {other})" for t in parts
-    ) if parts else ""
+    return (
+        "SELECT "
+        + " + ".join(f"(SELECT count(*) FROM ONLY {qualified(t.qname)} AS a WHERE {other})" for t in parts)
+        if parts
+        else ""
+    )
 
 
 # Asked before anything changes
@@ -290,7 +295,9 @@ def _known(c: Conversion, value: str) -> str:
     for table in c.roots:
         source = table.rule.backfill
         if isinstance(source, FromColumn) and source.create and source.matches == c.spec.tenancy.key:
-            known.append(f"v.id::text IN (SELECT k.{quote(source.column)}::text FROM {qualified(table.qname)} k)")
+            known.append(
+                f"v.id::text IN (SELECT k.{quote(source.column)}::text FROM {qualified(table.qname)} k)"
+            )
     return f"(SELECT {' OR '.join(known) or 'false'} FROM (VALUES ({value})) AS v (id))"
 
 

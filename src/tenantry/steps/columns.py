@@ -40,7 +40,11 @@ def steps(c: Conversion) -> Iterator[Change]:
         setting = c.spec.tenancy.setting
         filled = f"{literal(constant)}::{c.type}" if fills_itself(c, table) else None
         why = "Rows written meanwhile take the session's tenant"
-        why += ", else the tenant of the existing rows." if constant is not None else "; the rest is filled by the backfill."
+        why += (
+            ", else the tenant of the existing rows."
+            if constant is not None
+            else "; the rest is filled by the backfill."
+        )
         yield Change(
             id=f"columns.{table.label}.{table.column}",
             phase=Phase.COLUMNS,
@@ -86,8 +90,17 @@ def final_defaults(c: Conversion) -> Iterator[Change]:
             phase=phase,
             object=table.label,
             why="A new row takes the tenant of the session; without one it is refused.",
-            apply=(ddl.set_default(table.qname, table.column, ddl.tenant_default(c.spec.tenancy.setting, c.type)),),
-            verify=verify.query(*(verify.default(t.qname, t.column, expected) for t in (table, *(t for t in stale if t is not table)))),
+            apply=(
+                ddl.set_default(
+                    table.qname, table.column, ddl.tenant_default(c.spec.tenancy.setting, c.type)
+                ),
+            ),
+            verify=verify.query(
+                *(
+                    verify.default(t.qname, t.column, expected)
+                    for t in (table, *(t for t in stale if t is not table))
+                )
+            ),
             revert=_restored_defaults(c, table) if table.existing is not None else (),
             lock=Lock.ACCESS_EXCLUSIVE,
             tables=(table.qname,),
@@ -144,7 +157,9 @@ def _nullable_again(c: Conversion, root: TenantTable) -> tuple[str, ...]:
     there = [t for t in c.members(root) if t.existing is not None]
     if not there:
         return ()
-    kept = (ddl.set_not_null(t.qname, t.column) for t in there if t.existing is not None and t.existing.not_null)
+    kept = (
+        ddl.set_not_null(t.qname, t.column) for t in there if t.existing is not None and t.existing.not_null
+    )
     return (ddl.drop_not_null(root.qname, root.column), *kept)
 
 

@@ -60,7 +60,7 @@ def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> I
         if policy.name == POLICY or observe.is_ours(policy):
             continue
         if decision == UNDECIDED:
-            yield f"{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = \"drop\" or \"keep\""
+            yield f'{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = "drop" or "keep"'
         elif decision == "keep" and policy.permissive and _reaches(c, policy):
             yield _too_wide(table.qname, policy)
 
@@ -85,7 +85,7 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
         return
     pairs = link(c, table, rule.parent, rule.on)
     if not pairs:
-        yield f"{name}: not exactly one foreign key leads to {spell(rule.parent)}; write on = {{ column = \"parent column\" }}"
+        yield f'{name}: not exactly one foreign key leads to {spell(rule.parent)}; write on = {{ column = "parent column" }}'
         return
     parent = c.catalog.by_name[rule.parent]
     for here, there in pairs.items():
@@ -100,7 +100,9 @@ def tables(c: Conversion) -> Iterator[Change]:
     # A parent last: its ANALYZE may look at its children too, and theirs would be done before it ran.
     for table in (t for root in c.roots for t in reversed(c.members(root))):
         using = _comparison(c, table.column)
-        yield from _isolate(c, table.table, using, expected(c, table.column), Phase.ENFORCE, table.rule, table)
+        yield from _isolate(
+            c, table.table, using, expected(c, table.column), Phase.ENFORCE, table.rule, table
+        )
 
 
 def through(c: Conversion) -> Iterator[Change]:
@@ -112,7 +114,9 @@ def through(c: Conversion) -> Iterator[Change]:
         assert parent is not None
         assert pairs
         own = qualified(table.qname)
-        alias = "p" if table.name != "p" else "q"  # the server would spell ours in another way beside a table p
+        alias = (
+            "p" if table.name != "p" else "q"
+        )  # the server would spell ours in another way beside a table p
         where = [f"{alias}.{quote(b)} = {own}.{quote(a)}" for a, b in pairs.items()]
         where.append(f"{alias}.{_comparison(c, parent.column)}")
         using = f"EXISTS (SELECT 1 FROM {qualified(rule.parent)} {alias} WHERE {' AND '.join(where)})"
@@ -216,7 +220,9 @@ def _analyze(table: Table, column: str, phase: Phase) -> Change:
     )
 
 
-def _undo(c: Conversion, table: Table, old: Policy | None, current: bool, dropped: list[Policy]) -> tuple[str, ...]:
+def _undo(
+    c: Conversion, table: Table, old: Policy | None, current: bool, dropped: list[Policy]
+) -> tuple[str, ...]:
     name: QName = table.qname
     undo = [] if table.forced else [ddl.row_security(name, "NO FORCE")]
     undo += [] if table.row_security else [ddl.row_security(name, "DISABLE")]

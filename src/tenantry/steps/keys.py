@@ -5,7 +5,7 @@ A replacement is found by its structure and not by its name, so a conversion tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -138,19 +138,35 @@ class Pool:
 
     def __init__(self, c: Conversion, given: Iterable[QName] = ()) -> None:
         self._there = c.catalog.relation_names
-        self._given = set(given)
+        self._given: dict[str, set[str]] = {}
+        for name in given:
+            self._given.setdefault(name.schema, set()).add(name.name)
 
     def take(self, table: Table, wanted: str, new: Index) -> str:
         """A free name for an index and its constraint.
 
         An INVALID index that an interrupted build of the very index left does not hold its name.
         """
-        given = {n.name for n in self._given if n.schema == table.schema}
-        leftovers = {i.name for i in table.indexes if not i.valid and same(i, new)} - given
-        taken = self._there.get(table.schema, frozenset()) | {k.name for k in table.constraints} | given
-        name = names.free(wanted, taken - leftovers)
-        self._given.add(QName(table.schema, name))
+        given = self._given.setdefault(table.schema, set())
+        leftovers = {i.name for i in table.indexes if not i.valid and same(i, new)}
+        there = self._there.get(table.schema, frozenset())
+        local = {k.name for k in table.constraints}
+        # A big schema has many names: they are asked, not copied.
+        name = names.free(
+            wanted, _Taken(lambda n: n in given or ((n in there or n in local) and n not in leftovers))
+        )
+        given.add(name)
         return name
+
+
+class _Taken:
+    """A container that only answers whether it has a name."""
+
+    def __init__(self, has: Callable[[str], bool]) -> None:
+        self._has = has
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._has(name)
 
 
 @lru_cache(maxsize=4)

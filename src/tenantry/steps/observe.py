@@ -20,6 +20,7 @@ from tenantry.plan import Change, Lock, Phase
 POLICY = "observe"  # sorts before tenant_isolation, so that it is asked after it
 ROLE = "tenantry_legacy"
 _RELATION_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+_ALL_TABLES = frozenset({"pg_read_all_data", "pg_write_all_data"})
 
 
 def is_ours(policy: Policy) -> bool:
@@ -44,14 +45,19 @@ def policy(table: QName) -> Policy:
 
 
 def members(c: Conversion) -> list[str]:
-    """The logins of the application of today: whoever has rights on the tables, or owns them, and is bound by policies."""
+    """The roles through which the application of today reaches the tables, as far as policies bind them.
+
+    A login that has its rights from a group, by inheritance or by SET ROLE, is shown every row through it too.
+    """
     tables = [t.table for t in c.tables] + [t for t, _ in c.through]
-    found = {t.owner for t in tables}
-    found |= {g.role for t in tables for g in t.grants if _RELATION_PRIVILEGES & set(g.privileges)}
-    if "" in found:  # granted to PUBLIC: any login may be the application
-        found |= set(c.catalog.roles_by_name)
-    roles = [c.catalog.roles_by_name.get(name) for name in sorted(found)]
-    return [r.name for r in roles if r is not None and r.login and not r.superuser and not r.bypass_rls]
+    grants = [g for t in tables for g in (*t.grants, *t.column_grants)]
+    found = {t.owner for t in tables} | {g.role for g in grants if _RELATION_PRIVILEGES & set(g.privileges)}
+    for role in c.catalog.roles:
+        # Granted to PUBLIC, any login may be the application.
+        if (role.login and "" in found) or _ALL_TABLES & set(role.member_of):
+            found.add(role.name)
+    known = [r for r in c.catalog.roles if r.name in found]
+    return [r.name for r in known if not r.superuser and not r.bypass_rls]
 
 
 def prepare(c: Conversion) -> Iterator[Change]:
@@ -59,24 +65,26 @@ def prepare(c: Conversion) -> Iterator[Change]:
     if not any(pending for _, pending in _policed(c)):
         return
     grants = tuple(f"GRANT {quote(ROLE)} TO {quote(name)}" for name in members(c))
-    # After the cut-over the role is gone (or empty) for good: resumed then, this step must not bring it back.
-    over = [
-        condition
-        for table, pending in _policed(c)
-        if pending
-        for condition in (verify.row_security(table.qname), verify.negate(verify.any_policy(table.qname, POLICY)))
-    ]
+    tables = [table.qname for table, pending in _policed(c) if pending]
+    # Another database may have made the role: it is not enough that it is there.
+    ready = " AND ".join([verify.role(ROLE), *(verify.inherits(name, ROLE) for name in members(c))])
+    # The policies come after this step. Once they are there it was done, and after the cut-over, when they are
+    # gone again, the role is so for good: resumed then, this step must not bring it back.
+    begun = [verify.any_policy(name, POLICY) for name in tables]
+    over = " AND ".join(verify.row_security(name) for name in tables)
     yield Change(
         id="observe.role",
         phase=Phase.OBSERVE,
         object=ROLE,
         why=f"Members of {ROLE} are shown every row until the cut-over: {', '.join(members(c)) or 'nobody yet'}.",
         apply=(ddl.create_role(ROLE, login=False), *grants),
-        verify=verify.query(verify.either(verify.role(ROLE), "(" + " AND ".join(over) + ")")),
+        verify=verify.query(verify.either(*begun, f"({over})", f"({ready})")),
         revert=(ddl.drop_role(ROLE),),
     )
     text = (resources.files("tenantry") / "sql" / "observe_create.sql").read_text(encoding="utf-8")
-    statements = tuple(s for s in text.split("\n\n") if not all(line.startswith("--") for line in s.splitlines()))
+    statements = tuple(
+        s for s in text.split("\n\n") if not all(line.startswith("--") for line in s.splitlines())
+    )
     yield Change(
         id="observe.function",
         phase=Phase.OBSERVE,

@@ -58,6 +58,19 @@ def _of_table(c: Conversion, table: TenantTable) -> list[Composite]:
     return made
 
 
+@lru_cache(maxsize=4)
+def _by_parent(c: Conversion) -> dict[QName, list[Composite]]:
+    found: dict[QName, list[Composite]] = {}
+    for f in composites(c):
+        found.setdefault(f.parent, []).append(f)
+    return found
+
+
+def references_to(c: Conversion, parent: QName) -> list[Composite]:
+    """The composite foreign keys that point at a table."""
+    return _by_parent(c).get(parent, [])
+
+
 def _composite(
     table: TenantTable, fk: Constraint, parent: TenantTable, taken: set[str], made: Sequence[Composite]
 ) -> Composite:

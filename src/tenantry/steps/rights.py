@@ -32,7 +32,9 @@ def rights(
     kind, where = "TABLE", qualified(name)
     apply, undo = [], []
     for role in (app, ""):
-        held, parts = (known.privileges(role), _parts(known, role, never)) if known is not None else (frozenset(), [])
+        held, parts = (
+            (known.privileges(role), _parts(known, role, never)) if known is not None else (frozenset(), [])
+        )
         spare = [p for p in never if p in held]
         words = [p for p in never if p in held or any(p in g.privileges for g in parts)]
         if words:

@@ -10,7 +10,7 @@ from tenantry.conversion import Conversion
 from tenantry.names import QName
 from tenantry.plan import Change, Lock, Phase
 from tenantry.steps.keys import Replacement, keys
-from tenantry.steps.references import Composite, composites
+from tenantry.steps.references import Composite, references_to
 from tenantry.steps.uniques import restore, taken_over, uses
 
 
@@ -49,12 +49,12 @@ def _referred_to(c: Conversion, r: Replacement) -> bool:
     """True where references need the old key or the new one; the same before, while and after they change over."""
     new = set(r.new.key_columns)
     there = any(set(fk.referenced) == new for _, fk in c.catalog.referencing(r.table.qname))
-    return bool(r.held_by) or there or any(_stands_on(f, r) for f in composites(c))
+    return bool(r.held_by) or there or any(_stands_on(f, r) for f in references_to(c, r.table.qname))
 
 
 def _stands_on(f: Composite, r: Replacement) -> bool:
     """True for a composite reference that the new key serves."""
-    return f.parent == r.table.qname and set(f.new.referenced) == set(r.new.key_columns)
+    return set(f.new.referenced) == set(r.new.key_columns)
 
 
 def _inherit(r: Replacement, name: str) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
     # made them find nothing left to drop.
     loose = [
         ddl.drop_constraint(f.table.qname, f.name)
-        for f in composites(c)
+        for f in references_to(c, table)
         if f.found is None and not f.shared and _stands_on(f, r)
     ]
     release, give_back = taken_over(c, r.table, r.new)

@@ -231,7 +231,10 @@ def guards(c: Conversion) -> Iterator[tuple[str, str]]:
         if fills_itself(c, table):
             other = f"a.{quote(table.column)} IS DISTINCT FROM {expression(c, table, 'a')}"
             query = f"SELECT count(*) FROM {qualified(table.qname)} AS a WHERE {other}"
-            yield query, f"{table.label} holds rows of other tenants than the backfill gives; they would be merged with the others. Export and erase them first."
+            yield (
+                query,
+                f"{table.label} holds rows of other tenants than the backfill gives; they would be merged with the others. Export and erase them first.",
+            )
 
 
 def _made_guard(c: Conversion) -> tuple[str, str]:
@@ -241,8 +244,13 @@ def _made_guard(c: Conversion) -> tuple[str, str]:
         source = _creates(table)
         if source is not None:
             inner = f"SELECT {quote(source.column)}::text FROM {qualified(table.qname)}"
-            known.append(f"SELECT k.{key} FROM {qualified(c.tenants)} k WHERE k.{quote(source.matches)}::text IN ({inner})")
+            known.append(
+                f"SELECT k.{key} FROM {qualified(c.tenants)} k WHERE k.{quote(source.matches)}::text IN ({inner})"
+            )
     query = f"SELECT count(*) FROM {qualified(c.tenants)}"
     if known:
         query += f" WHERE {key} NOT IN ({' UNION '.join(known)})"
-    return query, f"{display(c.tenants)} holds tenants that the conversion did not make; dropping the table would lose them. Export and erase them first."
+    return (
+        query,
+        f"{display(c.tenants)} holds tenants that the conversion did not make; dropping the table would lose them. Export and erase them first.",
+    )

@@ -56,13 +56,13 @@ CREATE TABLE "trail"."events%" (
 );
 
 -- audit.events%_tenant_created_idx
-CREATE INDEX "events%_tenant_created_idx" ON "trail"."events%" USING btree ("tenant_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "events%_tenant_created_idx" ON "trail"."events%" USING btree ("tenant_id", "created_at" DESC);
 
 -- audit.events%_actor_idx2
-CREATE INDEX "events%_actor_idx2" ON "trail"."events%" USING btree ("actor_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "events%_actor_idx2" ON "trail"."events%" USING btree ("actor_id", "created_at" DESC);
 
 -- audit.events%_action_idx
-CREATE INDEX "events%_action_idx" ON "trail"."events%" USING btree ("action", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "events%_action_idx" ON "trail"."events%" USING btree ("action", "created_at" DESC);
 
 -- audit.prevent_audit_modification
 CREATE OR REPLACE FUNCTION "trail"."prevent_audit_modification"() RETURNS trigger

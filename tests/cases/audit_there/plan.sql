@@ -43,10 +43,10 @@ ALTER TABLE "public"."desks" VALIDATE CONSTRAINT "desks_tenant_id_fk";
 CREATE INDEX CONCURRENTLY "desks_tenant_id_idx" ON "public"."desks" USING btree ("tenant_id");
 
 -- audit.audit_logs_tenant_created_idx
-CREATE INDEX "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
 
 -- audit.audit_logs_action_idx2
-CREATE INDEX "audit_logs_action_idx2" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_action_idx2" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
 
 -- harden.role.app_user
 DO $$ BEGIN

@@ -81,13 +81,13 @@ REVOKE ALL ON TABLE "public"."audit_logs" FROM "app_user";
 REVOKE ALL ON TABLE "public"."audit_logs" FROM PUBLIC;
 
 -- audit.audit_logs_tenant_created_idx
-CREATE INDEX "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
 
 -- audit.audit_logs_actor_idx
-CREATE INDEX "audit_logs_actor_idx" ON "public"."audit_logs" USING btree ("actor_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_actor_idx" ON "public"."audit_logs" USING btree ("actor_id", "created_at" DESC);
 
 -- audit.audit_logs_action_idx
-CREATE INDEX "audit_logs_action_idx" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_action_idx" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
 
 -- audit.prevent_audit_modification
 CREATE OR REPLACE FUNCTION "public"."prevent_audit_modification"() RETURNS trigger
@@ -122,7 +122,6 @@ DO $$ BEGIN
   END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-GRANT "tenantry_legacy" TO "app_user";
 GRANT "tenantry_legacy" TO "app_user";
 
 -- observe.function
@@ -219,6 +218,7 @@ ALTER TABLE "public"."audit_logs" FORCE ROW LEVEL SECURITY;
 GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 
 -- observe.chairs.grants
+REVOKE REFERENCES ON TABLE "public"."chairs" FROM "app_user";
 REVOKE TRUNCATE, TRIGGER ON TABLE "public"."chairs" FROM PUBLIC;
 GRANT INSERT, UPDATE, DELETE ON TABLE "public"."chairs" TO "app_user";
 

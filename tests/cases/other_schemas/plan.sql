@@ -101,13 +101,13 @@ CREATE TABLE "Platform"."audit_logs" (
 );
 
 -- audit.audit_logs_tenant_created_idx
-CREATE INDEX "audit_logs_tenant_created_idx" ON "Platform"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_tenant_created_idx" ON "Platform"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
 
 -- audit.audit_logs_actor_idx
-CREATE INDEX "audit_logs_actor_idx" ON "Platform"."audit_logs" USING btree ("actor_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_actor_idx" ON "Platform"."audit_logs" USING btree ("actor_id", "created_at" DESC);
 
 -- audit.audit_logs_action_idx
-CREATE INDEX "audit_logs_action_idx" ON "Platform"."audit_logs" USING btree ("action", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_action_idx" ON "Platform"."audit_logs" USING btree ("action", "created_at" DESC);
 
 -- audit.prevent_audit_modification
 CREATE OR REPLACE FUNCTION "Platform"."prevent_audit_modification"() RETURNS trigger

@@ -1,4 +1,3 @@
--- note: role app_user: owns tables today and loses its rights on them; an application that connects as it must connect as app_user
 -- note: role case_dba: owns tables today and loses its rights on them; an application that connects as it must connect as app_user
 
 -- tenants.create
@@ -99,13 +98,13 @@ REVOKE ALL ON TABLE "public"."audit_logs" FROM "app_user";
 REVOKE ALL ON TABLE "public"."audit_logs" FROM PUBLIC;
 
 -- audit.audit_logs_tenant_created_idx
-CREATE INDEX "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_tenant_created_idx" ON "public"."audit_logs" USING btree ("tenant_id", "created_at" DESC);
 
 -- audit.audit_logs_actor_idx
-CREATE INDEX "audit_logs_actor_idx" ON "public"."audit_logs" USING btree ("actor_id", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_actor_idx" ON "public"."audit_logs" USING btree ("actor_id", "created_at" DESC);
 
 -- audit.audit_logs_action_idx
-CREATE INDEX "audit_logs_action_idx" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
+CREATE INDEX CONCURRENTLY "audit_logs_action_idx" ON "public"."audit_logs" USING btree ("action", "created_at" DESC);
 
 -- audit.prevent_audit_modification
 CREATE OR REPLACE FUNCTION "public"."prevent_audit_modification"() RETURNS trigger

@@ -133,7 +133,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."prices" TO "app_user";
 
 -- observe.currencies.grants
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON TABLE "public"."currencies" FROM "app_user";
-REVOKE INSERT ON TABLE "public"."currencies" FROM PUBLIC;
+REVOKE INSERT, UPDATE ON TABLE "public"."currencies" FROM PUBLIC;
 
 -- observe.old_currencies.grants
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON TABLE "public"."old_currencies" FROM "app_user";
