@@ -186,7 +186,10 @@ class _Drawing:
             f"{table}_tenant_{column}_unique", f"{table}_{self.column}_idx", f"{table}_{self.column}_fk",
             f"{table}_pkey_tenant", f"{table}_tenant_{column.removesuffix('_id')}_fk",
         )  # fmt: skip
-        taken = {u.name for r in [*self.relations, found] for u in [*r.uniques, *r.references]}
+        relations = [*self.relations, found]
+        taken = {u.name for r in relations for u in r.uniques} | {
+            f.name for r in relations for f in r.references
+        }
         if len(wanted.encode()) > 63 or wanted in taken:
             return ""
         self.has("name that the conversion wants")
@@ -350,7 +353,7 @@ class _Drawing:
             match.strip(),
             "deferrable reference" if deferral else "",
         )
-        return match + delete + update + deferral
+        return f"{match}{delete}{update}{deferral}"
 
     # Rows
 

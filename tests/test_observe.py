@@ -12,7 +12,7 @@ from tenantry.errors import ApplyError
 from tenantry.observe import observe, to_json, to_text
 from tenantry.plan import Phase, Plan
 from tests import reference
-from tests.servers import Database
+from tests.servers import Database, MakeDatabase
 
 SPEC = """
 [tenancy.default]
@@ -163,3 +163,76 @@ def test_resumed_after_the_cut_over_nothing_is_let_through_again(
 def test_a_table_that_is_not_isolated_cannot_be_cut_over(db: Database) -> None:
     with pytest.raises(ApplyError, match="no table is in observe mode"):
         cutover(db.dsn)
+
+
+# Who the application of today is
+
+
+def prepared(db: Database, *statements: str) -> Plan:
+    """A small database whose logins get their rights from the statements, planned."""
+    with db.connect() as conn:
+        conn.execute("CREATE TABLE note (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, body text)")
+        conn.execute("INSERT INTO note (body) VALUES ('one'), ('two')")
+        for statement in statements:
+            conn.execute(statement.encode())
+    return planner.plan(spec.parse(SPEC.format(app=db.role("app"))), reference.catalog(db), "online")
+
+
+@pytest.mark.parametrize("way", ["inherited", "by SET ROLE", "PUBLIC", "every table", "one column", "owner"])
+def test_however_the_application_has_its_rights_it_goes_on(db: Database, old: str, way: str) -> None:
+    group = db.role("group")
+    ways = {
+        "inherited": [f"CREATE ROLE {group}", f"GRANT {group} TO {old}", f"GRANT ALL ON note TO {group}"],
+        "by SET ROLE": [f"CREATE ROLE {group}", f"ALTER ROLE {old} NOINHERIT", f"GRANT {group} TO {old}"],
+        "PUBLIC": ["GRANT ALL ON note TO PUBLIC"],
+        "every table": [f"GRANT pg_read_all_data, pg_write_all_data TO {old}"],
+        "one column": [f"GRANT SELECT (body) ON note TO {old}", f"GRANT INSERT ON note TO {old}"],
+        "owner": [f"ALTER TABLE note OWNER TO {old}"],
+    }
+    ways["by SET ROLE"].append(f"GRANT ALL ON note TO {group}")
+    plan = prepared(db, f"CREATE ROLE {old} LOGIN", *ways[way])
+    options = f"-c role={group}" if way == "by SET ROLE" else ""
+    with db.connect(user=old, options=options) as conn:
+        apply(db.dsn, plan, until=Phase.OBSERVE)
+        query = "SELECT count(body) FROM note"
+        assert conn.execute(query.encode()).fetchone() == (2,)
+        conn.execute("INSERT INTO note (body) VALUES ('three')")
+        assert conn.execute(query.encode()).fetchone() == (3,)
+        assert query in statements(db)
+        cutover(db.dsn)
+        assert conn.execute(query.encode()).fetchone() == (0,)
+        cutover(db.dsn, back=True)
+        assert conn.execute(query.encode()).fetchone() == (3,)
+
+
+def test_two_databases_of_one_server(make_db: MakeDatabase) -> None:
+    one, two = make_db(), make_db()
+    plans = [
+        prepared(db, f"CREATE ROLE {db.role('old')} LOGIN", f"GRANT ALL ON note TO {db.role('old')}")
+        for db in (one, two)
+    ]
+    for db, plan in zip((one, two), plans, strict=True):
+        apply(db.dsn, plan, until=Phase.OBSERVE)
+    with as_old(one, one.role("old")) as first, as_old(two, two.role("old")) as second:
+        assert (count(first), count(second)) == (2, 2)
+        cutover(one.dsn)
+        assert (count(first), count(second)) == (0, 2)
+        apply(one.dsn, plans[0])
+        assert (count(first), count(second)) == (0, 2)
+        cutover(two.dsn)
+        assert count(second) == 0
+        cutover(two.dsn, back=True)
+        assert count(second) == 2
+        apply(two.dsn, plans[1])
+        assert count(second) == 0
+        assert (
+            two.connect().execute("SELECT FROM pg_roles WHERE rolname = 'tenantry_legacy'").fetchone() is None
+        )
+
+
+def test_a_login_that_inherits_nothing_is_not_shut_out(db: Database, old: str) -> None:
+    plan = prepared(db, f"CREATE ROLE {old} LOGIN NOINHERIT", f"GRANT ALL ON note TO {old}")
+    with pytest.raises(ApplyError, match=r"observe\.role(.|\n)*rolled back"):
+        apply(db.dsn, plan, until=Phase.OBSERVE)
+    with as_old(db, old) as conn:
+        assert count(conn) == 2

@@ -102,7 +102,7 @@ def test_a_plan_made_offline_in_another_process_is_the_same(
 
 def test_the_order_of_tables_in_the_spec_does_not_matter(inputs: tuple[Spec, Catalog]) -> None:
     declared, found = inputs
-    turned = declared.model_copy(update={"tables": dict(reversed(declared.tables.items()))})
+    turned = declared.model_copy(update={"tables": dict(reversed(list(declared.tables.items())))})
     assert (
         planner.plan(turned, found, "online").to_json() == planner.plan(declared, found, "online").to_json()
     )

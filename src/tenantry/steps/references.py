@@ -129,9 +129,9 @@ def notes(c: Conversion) -> Iterator[str]:
                 (parent := c.get(fk.references)) is not None
                 and parent.qname != c.tenants
                 and not fk.inherited
+                and not (fk.validated and fk.enforced)
             ):
-                if not (fk.validated and fk.enforced):
-                    yield f"{table.label}: foreign key {fk.name} to {parent.label} is {_weakness(fk)}"
+                yield f"{table.label}: foreign key {fk.name} to {parent.label} is {_weakness(fk)}"
 
 
 def _weakness(fk: Constraint) -> str:
