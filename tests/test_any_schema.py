@@ -96,10 +96,10 @@ def _serves(new: Index, old: Index, column: str) -> bool:
         if new.keys[0].column == column and old.unique | old.exclusion
         else [new.keys]
     )
-    same = (new.include, new.predicate, new.nulls_not_distinct, new.unique, new.exclusion, new.primary) == (
-        old.include, old.predicate, old.nulls_not_distinct, old.unique, old.exclusion, old.primary
+    same = (new.include, new.predicate, new.nulls_not_distinct, new.unique, new.exclusion) == (
+        old.include, old.predicate, old.nulls_not_distinct, old.unique, old.exclusion
     )  # fmt: skip
-    return new.valid and same and old.keys in leads
+    return new.valid and same and old.keys in leads and new.primary >= old.primary
 
 
 def _says(new: Constraint, old: Constraint, column: str, tenant: dict[QName, str]) -> bool:

@@ -235,6 +235,19 @@ def test_every_refusal_of_the_planner_is_explained() -> None:
     assert [line for line in refused if not any(explains(p, line) for p in patterns)] == []
 
 
+def test_what_stops_a_run_is_said_by_the_program() -> None:
+    page = (
+        PAGES["docs/how-to/errors-and-recovery.md"]
+        .partition("## Apply stopped")[2]
+        .partition("\n## Nothing")[0]
+    )
+    rows = [row for row in re.findall(r"^\| (.*?) \| ", page, re.MULTILINE) if "SQLSTATE" not in row]
+    phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row)]
+    sources = "".join(p.read_text(encoding="utf-8") for p in Path(spec.__file__).parent.glob("*.py"))
+    assert len(phrases) > 8
+    assert [p for p in phrases if not all(part.strip() in sources for part in p.split(pages.DOTS))] == []
+
+
 def explains(pattern: str, line: str) -> bool:
     """Whether a pattern is how a refusal goes on after the name of the object, or its whole beginning."""
     text = ".*".join(re.escape(part) for part in pattern.split(pages.DOTS))

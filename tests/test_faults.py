@@ -28,7 +28,7 @@ from tests.servers import Database, Server
 
 # Partitions; a tenant that comes from another table; keys that are replaced; and the reference application.
 # With each, how many points there are to one that the default run strikes.
-EVERY = {"partitioned_primary_key": 1, "backfill_mapping": 1, "natural_primary_key": 7, "reference": 41}
+EVERY = {"partitioned_primary_key": 1, "backfill_mapping": 1, "natural_primary_key": 7, "reference": 61}
 ALONE = 2  # of each subject
 subjects = pytest.mark.parametrize("name", EVERY)
 
@@ -154,9 +154,9 @@ def shop(db: Database) -> Subject:
     return faults.prepared(db, spec.parse(SHOP_SPEC.format(app=db.role("app"))))
 
 
-def test_broken_off_at_every_batch_while_rows_come(shop: Subject) -> None:
+def test_broken_off_between_batches_while_rows_come(shop: Subject) -> None:
     (step,) = (step for step in shop.plan if step.id == "backfill.notes.tenant_id")
-    turns, late = faults.in_turns(), itertools.count(10_001)
+    turns, late = faults.in_turns(1 if ALL else 4), itertools.count(10_001)
     with shop.copy() as db:
 
         def strike_at(point: Point, conn: Conn) -> bool | threading.Thread:
@@ -168,7 +168,7 @@ def test_broken_off_at_every_batch_while_rows_come(shop: Subject) -> None:
             return turns(point, conn)
 
         count = faults.walk(db, shop.plan, strike_at)
-        assert count > 40
+        assert count > (40 if ALL else 10)
         found = faults.state(db, shop.spec)
         assert (found.catalog, found.left) == (shop.undisturbed.catalog, ())
         assert runs.query(db, WRONG) == 0

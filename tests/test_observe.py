@@ -225,9 +225,8 @@ def test_two_databases_of_one_server(make_db: MakeDatabase) -> None:
         assert count(second) == 2
         apply(two.dsn, plans[1])
         assert count(second) == 0
-        assert (
-            two.connect().execute("SELECT FROM pg_roles WHERE rolname = 'tenantry_legacy'").fetchone() is None
-        )
+    with two.connect() as conn:
+        assert conn.execute("SELECT FROM pg_roles WHERE rolname = 'tenantry_legacy'").fetchone() is None
 
 
 def test_a_login_that_inherits_nothing_is_not_shut_out(db: Database, old: str) -> None:
@@ -236,3 +235,44 @@ def test_a_login_that_inherits_nothing_is_not_shut_out(db: Database, old: str) -
         apply(db.dsn, plan, until=Phase.OBSERVE)
     with as_old(db, old) as conn:
         assert count(conn) == 2
+
+
+def test_statements_prepared_before_a_switch_follow_it(db: Database, old: str) -> None:
+    plan = prepared(db, f"CREATE ROLE {old} LOGIN", f"GRANT ALL ON note TO {old}")
+    apply(db.dsn, plan, until=Phase.OBSERVE)
+    with as_old(db, old) as conn:
+        conn.execute("PREPARE counting AS SELECT count(*) FROM note")
+
+        def counted() -> list[int]:  # often enough for a plan that is kept
+            return [row[0] for _ in range(7) for row in conn.execute("EXECUTE counting")]
+
+        assert counted() == [2] * 7
+        for back, seen in [(False, 0), (True, 2), (False, 0)]:
+            cutover(db.dsn, back=back)
+            assert counted() == [seen] * 7
+
+
+def test_one_role_applies_and_another_cuts_over(db: Database, old: str) -> None:
+    name, deploy = psycopg.sql.Identifier(db.name).as_string(None), db.role("deploy")
+    plan = prepared(
+        db,
+        f"CREATE ROLE {old} LOGIN",
+        f"CREATE ROLE {deploy} LOGIN CREATEROLE",
+        f"GRANT {old} TO {deploy} WITH ADMIN OPTION",
+        f"GRANT CREATE ON DATABASE {name} TO {deploy}",
+        f"GRANT ALL ON SCHEMA public TO {deploy}",
+        f"ALTER TABLE note OWNER TO {deploy}",
+        f"GRANT ALL ON note TO {old}",
+    )
+    owner = psycopg.conninfo.make_conninfo(db.dsn, user=deploy)
+    apply(owner, plan, until=Phase.OBSERVE)
+    with as_old(db, old) as conn:
+        for one, other in [(db.dsn, owner), (owner, db.dsn), (owner, owner)]:
+            assert count(conn) == 2
+            cutover(one)
+            assert count(conn) == 0
+            cutover(other, back=True)
+        assert count(conn) == 2
+        cutover(owner)
+        assert apply(owner, plan).left == 0
+        assert count(conn) == 0

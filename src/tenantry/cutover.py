@@ -33,11 +33,15 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.polname = 'tenant_isolation' AND c.relrowsecurity AND c.relforcerowsecurity
 ORDER BY 1, 2
 """
+# Whoever is exempt, by whose grant, and whether that can be revoked here. Since PostgreSQL 16 a membership may give nothing (as that of a role's
+# creator); before, inherit_option in the LATERAL subquery means the column of "before".
 _MEMBERS = """
-SELECT m.rolname FROM pg_catalog.pg_auth_members a
+SELECT m.rolname, g.rolname, pg_catalog.pg_has_role(g.oid, 'USAGE') FROM (VALUES (true)) AS before (inherit_option)
+CROSS JOIN LATERAL (SELECT member, roleid, grantor, inherit_option FROM pg_catalog.pg_auth_members) AS a
 JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
 JOIN pg_catalog.pg_roles m ON m.oid = a.member
-WHERE r.rolname = %s ORDER BY 1
+JOIN pg_catalog.pg_roles g ON g.oid = a.grantor
+WHERE r.rolname = %s AND a.inherit_option ORDER BY 1, 2
 """
 # Policies of other databases that the same role opens.
 _ELSEWHERE = """
@@ -47,9 +51,13 @@ JOIN pg_catalog.pg_database d ON d.oid = s.dbid
 WHERE r.rolname = %s AND d.datname <> pg_catalog.current_database()
 GROUP BY 1 ORDER BY 1
 """
-_REMEMBER = """
-CREATE TABLE IF NOT EXISTS tenantry.legacy_members (role text PRIMARY KEY)
+_REMEMBER = "CREATE TABLE IF NOT EXISTS tenantry.legacy_members (role text PRIMARY KEY)"
+# A superuser may have cut over, and the owner of the journal may go back.
+_HAND_OVER = """
+SELECT pg_catalog.format('ALTER TABLE tenantry.legacy_members OWNER TO %I', pg_catalog.pg_get_userbyid(nspowner))
+FROM pg_catalog.pg_namespace WHERE nspname = 'tenantry'
 """
+_REMEMBERED = "SELECT pg_catalog.to_regclass('tenantry.legacy_members') IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +79,24 @@ def cutover(dsn: str, *, tables: Sequence[str] = (), back: bool = False) -> CutO
     when the locks cannot be had.
     """
     with sessions.connect(dsn, "tenantry cutover") as conn:
-        found = {QName(schema, name): watched for schema, name, watched in conn.execute(_TABLES)}
-        chosen = [_known(text, found) for text in tables]
-        role = conn.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [ROLE]).fetchone()
-        if role is None:
-            raise ApplyError(
-                f"role {ROLE} is not there, so no table is in observe mode; "
-                "run `tenantry apply --until observe` first (after the whole plan there is no way back but `tenantry revert`)"
-            )
-        if chosen:
-            return _by_table(conn, chosen, back)
-        return _back(conn, found) if back else _all(conn, found)
+        try:
+            return _switch(conn, tables, back)
+        except psycopg.Error as error:
+            raise sessions.failure("cutover", "", "", error) from error
+
+
+def _switch(conn: sessions.Conn, tables: Sequence[str], back: bool) -> CutOver:
+    found = {QName(schema, name): watched for schema, name, watched in conn.execute(_TABLES)}
+    chosen = [_known(text, found) for text in tables]
+    role = conn.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+    if role is None:
+        raise ApplyError(
+            f"role {ROLE} is not there, so no table is in observe mode; "
+            "run `tenantry apply --until observe` first (after the whole plan there is no way back but `tenantry revert`)"
+        )
+    if chosen:
+        return _by_table(conn, chosen, back)
+    return _back(conn, found) if back else _all(conn, found)
 
 
 def _known(text: str, found: dict[QName, bool]) -> QName:
@@ -91,38 +106,52 @@ def _known(text: str, found: dict[QName, bool]) -> QName:
     return name
 
 
-def _members(conn: sessions.Conn) -> list[str]:
-    return [str(name) for (name,) in conn.execute(_MEMBERS, [ROLE])]
-
-
 def _all(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
-    """Revoke the membership behind a barrier, or drop the policies where another database shares the role."""
+    """Revoke the membership behind a barrier; drop the policies where it is another's or another database's too."""
     names = [n for n, watched in found.items() if watched]
-    members = _members(conn)
+    members = conn.execute(_MEMBERS, [ROLE]).fetchall()
     if not names or not members:
         raise ApplyError("nothing to cut over: no table is in observe mode, or nobody is exempt any more")
-    if conn.execute(_ELSEWHERE, [ROLE]).fetchone() is not None:
+    shared = conn.execute(_ELSEWHERE, [ROLE]).fetchone() is not None
+    if shared or not all(revocable for _, _, revocable in members):
         return _by_table(conn, names, back=False)
     with conn.transaction():
         conn.execute(_REMEMBER)
-        for member in members:
+        for (statement,) in conn.execute(_HAND_OVER).fetchall():
+            conn.execute(statement)
+        for member, _, _ in members:
             conn.execute("INSERT INTO tenantry.legacy_members VALUES (%s) ON CONFLICT DO NOTHING", [member])
-    return _barrier(conn, names, [f"REVOKE {quote(ROLE)} FROM {quote(m)}" for m in members], names)
+    revoked = [_revoke(conn, member, grantor) for member, grantor, _ in members]
+    return _barrier(conn, names, [*revoked, *_forget(names)], names)
+
+
+def _revoke(conn: sessions.Conn, member: str, grantor: str) -> str:
+    """End an exemption, whoever gave it; a membership that others depend on stays, and gives nothing any more."""
+    if conn.info.server_version < 160000:
+        return f"REVOKE {quote(ROLE)} FROM {quote(member)}"
+    return f"REVOKE INHERIT OPTION FOR {quote(ROLE)} FROM {quote(member)} GRANTED BY {quote(grantor)}"
+
+
+def _forget(names: Sequence[QName]) -> list[str]:
+    """Revokes that change nothing, wait for nobody, and make every session plan its statements on the tables anew.
+
+    PostgreSQL 15 would go on with the plans of prepared statements, made while the other policy held.
+    """
+    return [f"REVOKE ALL ON TABLE {qualified(name)} FROM {quote(ROLE)}" for name in names]
 
 
 def _back(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
     """Grant the membership again, and give tables that were cut over one by one their policy back."""
     begun = time.monotonic()
     remembered: list[str] = []
-    if conn.execute("SELECT pg_catalog.to_regclass('tenantry.legacy_members') IS NOT NULL").fetchone() == (
-        True,
-    ):
-        remembered = [
-            str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY role")
-        ]
+    if conn.execute(_REMEMBERED).fetchone() == (True,):
+        remembered = [str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY 1")]
+    inherit = "" if conn.info.server_version < 160000 else " WITH INHERIT TRUE"
     with conn.transaction():
         for member in remembered:
-            conn.execute(f"GRANT {quote(ROLE)} TO {quote(member)}".encode())
+            conn.execute(f"GRANT {quote(ROLE)} TO {quote(member)}{inherit}".encode())
+        for statement in _forget(list(found)):
+            conn.execute(statement.encode())
     seconds = time.monotonic() - begun
     bare = [n for n, watched in found.items() if not watched]
     if bare:

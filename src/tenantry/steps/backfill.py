@@ -142,8 +142,10 @@ def _fires(trigger: Trigger, column: str) -> bool:
 def _match(c: Conversion, table: TenantTable, source: FromColumn, alias: str) -> str:
     """The condition under which a row's column names tenant ``k``; an empty text names none."""
     known = c.tenants_entry.table.column(source.matches) if c.tenants_entry else None
+    # Of a tenants table that this plan makes: its key has the tenant type, name and slug are text.
+    there = known.base if known else c.type if source.matches == c.spec.tenancy.key else "text"
     here = table.table.column(source.column)
-    cast = "" if known and here and known.base == here.base else "::text"
+    cast = "" if here and there == here.base else "::text"
     return f"k.{quote(source.matches)}{cast} = {alias}.{quote(source.column)}{cast}"
 
 

@@ -50,7 +50,9 @@ def problems(c: Conversion) -> Iterator[str]:
     for name, _ in _platform(c):
         known = c.catalog.by_name.get(name)
         for policy in known.policies if known is not None else ():
-            if policy.name != POLICY and policy.permissive and _reaches(c, policy):
+            if policy.name == POLICY or observe.is_ours(policy):
+                continue
+            if policy.permissive and _reaches(c, policy):
                 yield _too_wide(name, policy)
 
 

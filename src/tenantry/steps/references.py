@@ -119,6 +119,7 @@ def problems(c: Conversion) -> Iterator[str]:
 def notes(c: Conversion) -> Iterator[str]:
     """References that stay as they are although they cross the border of a tenant."""
     through = {t.qname for t, _ in c.through}
+    doubled = {(f.table.qname, f.old.name) for f in composites(c) if f.shared}
     for table in c.tables:
         for fk in table.table.foreign_keys:
             if fk.references in through:
@@ -130,6 +131,7 @@ def notes(c: Conversion) -> Iterator[str]:
                 and parent.qname != c.tenants
                 and not fk.inherited
                 and not (fk.validated and fk.enforced)
+                and (table.qname, fk.name) not in doubled
             ):
                 yield f"{table.label}: foreign key {fk.name} to {parent.label} is {_weakness(fk)}"
 

@@ -15,17 +15,24 @@ from tenantry.steps.uniques import restore, taken_over, uses
 
 
 def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
-    """Drop the keys that held across tenants, once nothing points at them any more."""
-    for r in keys(c).replacements:
-        if r.primary == primary:
-            yield _swap_primary(c, r, r.constraint) if primary and r.constraint else _drop(c, r)
+    """Drop the keys that held across tenants, once nothing points at them any more.
+
+    A key over the columns of the primary key shares its new one, and goes when that is the primary key.
+    """
+    replaced = keys(c).replacements
+    shared = {(r.table.qname, r.new.name): r for r in replaced if r.primary}
+    for r in replaced:
+        lead, there = shared.get((r.table.qname, r.new.name)), r.table.table.index(r.new.name)
+        late = lead is not None or (there is not None and there.primary)
+        if late == primary:
+            yield _swap_primary(c, r, r.constraint) if r.primary and r.constraint else _drop(c, r, lead, late)
 
 
-def _drop(c: Conversion, r: Replacement) -> Change:
+def _drop(c: Conversion, r: Replacement, lead: Replacement | None, late: bool) -> Change:
     table = r.table.qname
     # Old code may name the key in ON CONFLICT, so online it goes with the cut-over; in files with the references
     # that stand on it, or will stand on the new one.
-    phase = Phase.CUTOVER if c.online else Phase.HARDEN if _referred_to(c, r) else Phase.ENFORCE
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN if late or _referred_to(c, r) else Phase.ENFORCE
     index = QName(table.schema, r.old.name)
     if r.constraint is not None:
         drop = ddl.drop_constraint(table, r.constraint.name)
@@ -37,7 +44,7 @@ def _drop(c: Conversion, r: Replacement) -> Change:
         phase=phase,
         object=r.table.label,
         why=f"{r.old.name} would refuse a value that another customer already uses.",
-        apply=(*_inherit(r, r.new.name), drop),
+        apply=(*_inherit(r, r.new.name, lead), drop),
         verify=verify.query(verify.negate(there)),
         revert=restore(r.table, r.old, r.constraint),
         lock=Lock.ACCESS_EXCLUSIVE,
@@ -57,12 +64,14 @@ def _stands_on(f: Composite, r: Replacement) -> bool:
     return set(f.new.referenced) == set(r.new.key_columns)
 
 
-def _inherit(r: Replacement, name: str) -> Iterator[str]:
-    """The new key takes over what hung on the old one."""
+def _inherit(r: Replacement, name: str, lead: Replacement | None = None) -> Iterator[str]:
+    """The new key takes over what hung on the old one; of the primary key first, if that is the ``lead``."""
     table = r.table.qname
-    if r.constraint is not None and r.constraint.comment is not None:
+    name = lead.old.name if lead else name
+    said = (lead.constraint.comment if lead.constraint else None, lead.old.comment) if lead else (None, None)
+    if r.constraint is not None and r.constraint.comment is not None and said[0] is None:
         yield ddl.comment_on_constraint(table, name, r.constraint.comment)
-    if r.old.comment is not None:
+    if r.old.comment is not None and said[1] is None:
         yield ddl.comment_on_index(QName(table.schema, name), r.old.comment)
     yield from uses(r.table, r.old, name)
 

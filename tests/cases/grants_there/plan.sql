@@ -123,6 +123,7 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 GRANT "tenantry_legacy" TO "app_user";
+GRANT "tenantry_legacy" TO "case_reports";
 
 -- observe.function
 DO $test$ BEGIN

@@ -108,11 +108,11 @@ ALTER TABLE "public"."orders" ADD CONSTRAINT "orders_tenant_id_fk" FOREIGN KEY (
 -- enforce.orders.orders_tenant_id_fk.validate
 ALTER TABLE "public"."orders" VALIDATE CONSTRAINT "orders_tenant_id_fk";
 
--- enforce.invoices.invoices_tenant_order_placed_on_fk
-ALTER TABLE "public"."invoices" ADD CONSTRAINT "invoices_tenant_order_placed_on_fk" FOREIGN KEY ("tenant_id", "order_id", "placed_on") REFERENCES "public"."orders" ("tenant_id", "id", "placed_on") ON DELETE SET NULL ("order_id", "placed_on") NOT VALID;
+-- enforce.invoices.invoices_tenant_order_placed_on_fk2
+ALTER TABLE "public"."invoices" ADD CONSTRAINT "invoices_tenant_order_placed_on_fk2" FOREIGN KEY ("tenant_id", "order_id", "placed_on") REFERENCES "public"."orders" ("tenant_id", "id", "placed_on") ON DELETE SET NULL ("order_id", "placed_on") NOT VALID;
 
--- enforce.invoices.invoices_tenant_order_placed_on_fk.validate
-ALTER TABLE "public"."invoices" VALIDATE CONSTRAINT "invoices_tenant_order_placed_on_fk";
+-- enforce.invoices.invoices_tenant_order_placed_on_fk2.validate
+ALTER TABLE "public"."invoices" VALIDATE CONSTRAINT "invoices_tenant_order_placed_on_fk2";
 
 -- enforce.order_events.order_events_tenant_order_placed_on_fk
 ALTER TABLE "public"."order_events" ADD CONSTRAINT "order_events_tenant_order_placed_on_fk" FOREIGN KEY ("tenant_id", "order_id", "placed_on") REFERENCES "public"."orders" ("tenant_id", "id", "placed_on") NOT VALID;
@@ -132,8 +132,8 @@ ALTER TABLE "public"."orders" ADD CONSTRAINT "orders_tenant_customer_fk" FOREIGN
 -- enforce.orders.orders_tenant_customer_fk.validate
 ALTER TABLE "public"."orders" VALIDATE CONSTRAINT "orders_tenant_customer_fk";
 
--- enforce.invoices.invoices_order_fkey.drop
-ALTER TABLE "public"."invoices" DROP CONSTRAINT "invoices_order_fkey";
+-- enforce.invoices.invoices_tenant_order_placed_on_fk.drop
+ALTER TABLE "public"."invoices" DROP CONSTRAINT "invoices_tenant_order_placed_on_fk";
 
 -- enforce.order_events.order_events_order_fkey.drop
 ALTER TABLE "public"."order_events" DROP CONSTRAINT "order_events_order_fkey";

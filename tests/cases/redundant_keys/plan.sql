@@ -2,7 +2,6 @@
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (id) on users becomes ON CONFLICT (tenant_id, id)
 -- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
--- note: posts: foreign key a_user_fkey to users is NOT VALID, and so is what takes its place: old rows may refer to nothing; correct them and VALIDATE it
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create
@@ -268,9 +267,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."posts" TO "app_user";
 -- observe.users.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
 
--- cutover.kinds.a_kind.drop
-DROP INDEX "public"."a_kind";
-
 -- cutover.users.a_second_email_key.drop
 ALTER TABLE "public"."users" DROP CONSTRAINT "a_second_email_key";
 
@@ -292,6 +288,11 @@ DROP INDEX "public"."users_nick";
 -- cutover.kinds.kinds_pkey
 ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_pkey";
 ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_pkey" PRIMARY KEY USING INDEX "kinds_pkey_tenant";
+
+-- cutover.kinds.a_kind.drop
+COMMENT ON INDEX "public"."kinds_pkey" IS 'for lists';
+ALTER TABLE "public"."kinds" CLUSTER ON "kinds_pkey";
+DROP INDEX "public"."a_kind";
 
 -- cutover.kinds.observe
 DROP POLICY IF EXISTS "observe" ON "public"."kinds";

@@ -134,11 +134,11 @@ CREATE POLICY "observe" ON "public"."users" AS PERMISSIVE FOR ALL TO "tenantry_l
 ALTER TABLE "public"."users" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "public"."users" FORCE ROW LEVEL SECURITY;
 
--- observe.Reset Tokens.isolate
-CREATE POLICY "tenant_isolation" ON "public"."Reset Tokens" AS PERMISSIVE FOR ALL TO PUBLIC USING (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."Reset Tokens"."E-Mail" AND p."tenant_id" = current_setting('app.current_tenant_id', true))) WITH CHECK (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."Reset Tokens"."E-Mail" AND p."tenant_id" = current_setting('app.current_tenant_id', true)));
-CREATE POLICY "observe" ON "public"."Reset Tokens" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('Reset Tokens'))) WITH CHECK ((SELECT tenantry.observe('Reset Tokens')));
-ALTER TABLE "public"."Reset Tokens" ENABLE ROW LEVEL SECURITY;
-ALTER TABLE "public"."Reset Tokens" FORCE ROW LEVEL SECURITY;
+-- observe.Reset "Tokens".isolate
+CREATE POLICY "tenant_isolation" ON "public"."Reset ""Tokens""" AS PERMISSIVE FOR ALL TO PUBLIC USING (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."Reset ""Tokens"""."E-Mail" AND p."tenant_id" = current_setting('app.current_tenant_id', true))) WITH CHECK (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."Reset ""Tokens"""."E-Mail" AND p."tenant_id" = current_setting('app.current_tenant_id', true)));
+CREATE POLICY "observe" ON "public"."Reset ""Tokens""" AS PERMISSIVE FOR ALL TO "tenantry_legacy" USING ((SELECT tenantry.observe('Reset "Tokens"'))) WITH CHECK ((SELECT tenantry.observe('Reset "Tokens"')));
+ALTER TABLE "public"."Reset ""Tokens""" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "public"."Reset ""Tokens""" FORCE ROW LEVEL SECURITY;
 
 -- observe.invitations.isolate
 CREATE POLICY "tenant_isolation" ON "public"."invitations" AS PERMISSIVE FOR ALL TO PUBLIC USING (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."invitations"."mail" AND p."realm" = "public"."invitations"."realm" AND p."tenant_id" = current_setting('app.current_tenant_id', true))) WITH CHECK (EXISTS (SELECT 1 FROM "public"."users" p WHERE p."email" = "public"."invitations"."mail" AND p."realm" = "public"."invitations"."realm" AND p."tenant_id" = current_setting('app.current_tenant_id', true)));
@@ -176,8 +176,8 @@ GRANT SELECT ON TABLE "public"."tenants" TO "app_user";
 -- observe.users.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."users" TO "app_user";
 
--- observe.Reset Tokens.grants
-GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."Reset Tokens" TO "app_user";
+-- observe.Reset "Tokens".grants
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."Reset ""Tokens""" TO "app_user";
 
 -- observe.invitations.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."invitations" TO "app_user";
@@ -194,8 +194,8 @@ ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
 -- cutover.users.observe
 DROP POLICY IF EXISTS "observe" ON "public"."users";
 
--- cutover.Reset Tokens.observe
-DROP POLICY IF EXISTS "observe" ON "public"."Reset Tokens";
+-- cutover.Reset "Tokens".observe
+DROP POLICY IF EXISTS "observe" ON "public"."Reset ""Tokens""";
 
 -- cutover.invitations.observe
 DROP POLICY IF EXISTS "observe" ON "public"."invitations";
