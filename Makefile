@@ -6,26 +6,19 @@ INSTALLED := .venv/.installed
 INITDB_15 := /usr/lib/postgresql/15/bin/initdb
 CODE := $(wildcard src tests examples bench)
 
-# Suites that take longer than the rest together; `make test` says that it leaves them out.
-SLOW := tests/test_any_schema.py tests/test_cases.py tests/test_docs.py tests/test_faults.py tests/test_live.py
-
-.PHONY: demo test test-slow lint types docs bench clean
+.PHONY: demo test lint types docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/tenantry demo
 
 test: $(INSTALLED)
-	@echo "!!! NOT RUN HERE: $(SLOW) (make test-slow)"
-	TENANTRY_TEST_PG=18 $(BIN)/pytest -n 2 $(SLOW:%=--ignore=%)
+	TENANTRY_TEST_PG=18 $(BIN)/pytest -n 2
 	@if [ -x $(INITDB_15) ]; then \
 	    echo "TENANTRY_TEST_PG=15 $(BIN)/pytest -n 2"; \
-	    TENANTRY_TEST_PG=15 $(BIN)/pytest -n 2 $(SLOW:%=--ignore=%); \
+	    TENANTRY_TEST_PG=15 $(BIN)/pytest -n 2; \
 	else \
 	    echo "!!! NOT TESTED ON POSTGRESQL 15: $(INITDB_15) is not there (Debian: apt-get install postgresql-15)"; \
 	fi
-
-test-slow: $(INSTALLED)
-	$(BIN)/pytest -n 2 $(SLOW)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

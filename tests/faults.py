@@ -12,7 +12,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -27,7 +27,7 @@ from tenantry.catalog import Catalog
 from tenantry.errors import ApplyError
 from tenantry.names import qualified
 from tenantry.plan import Plan
-from tenantry.progress import Event, StepDone, StepSkipped, StepStarted
+from tenantry.progress import Event, StepDone, StepStarted
 from tenantry.spec import Spec
 from tests import corpus, reference, runs, servers
 from tests.servers import Database, Server
@@ -88,14 +88,13 @@ class _Tapped(psycopg.Connection[Any]):
 
 @dataclass(slots=True)
 class Run:
-    """A run of apply under a hook; ``started``, ``skipped`` and ``done`` are the ids of steps that it told of."""
+    """A run of apply under a hook; ``started`` and ``done`` are the ids of steps that it told of."""
 
     db: Database
     plan: Plan
     hook: Hook = lambda point, conn: None
     step: str = ""
     started: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     statements: frozenset[str] = frozenset()
 
@@ -119,8 +118,6 @@ class Run:
             case StepStarted(step=step):
                 self.step = step
                 self.started.append(step)
-            case StepSkipped(step=step):
-                self.skipped.append(step)
             case StepDone(step=step):
                 self.step = ""
                 self.done.append(step)
@@ -225,9 +222,7 @@ def state(db: Database, spec: Spec) -> State:
             corpus.everything(catalog),
             dict(_rows(conn, catalog, spec)),
             conn.execute(_OWN).fetchall(),
-            dict(
-                conn.execute("SELECT step_id, state FROM tenantry.steps WHERE state <> 'reverted'").fetchall()
-            ),
+            dict(conn.execute(_STATES).fetchall()),
             tuple(step.id for step in planner.plan(spec, catalog, "online")),
         )
 
@@ -237,6 +232,10 @@ def everything(db: Database) -> Any:
     return corpus.everything(reference.catalog(db))
 
 
+# An autovacuum may analyze a table before the plan does.
+_STATES = """
+SELECT step_id, state FROM tenantry.steps
+WHERE state <> 'reverted' AND NOT (state = 'skipped' AND step_id LIKE '%.analyze')"""
 _OWN = """
 SELECT 'relation', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname LIKE 'tenantry%'
@@ -279,7 +278,9 @@ def check(db: Database, subject: Subject) -> None:
     assert found.left == ()
     assert found.rows == subject.undisturbed.rows
     assert found.own == subject.undisturbed.own
-    assert found.steps == subject.undisturbed.steps
+    expected = {step: "done" for step in subject.undisturbed.steps if not step.endswith(".analyze")}
+    assert found.steps.items() >= expected.items(), set(expected.items()) - found.steps.items()
+    assert set(found.steps.values()) == {"done"}
     assert found.catalog == subject.undisturbed.catalog
 
 
@@ -298,6 +299,7 @@ def alone(subject: Subject, point: Point, kind: Kind) -> None:
 
         broken = Run(db, subject.plan, hook)
         broken_off(broken, kind)
+        runs.until(lambda: runs.free(db))
         resumed = Run(db, subject.plan)
         resumed()
         assert not set(broken.done) & set(resumed.started), "a step that was done ran again"
@@ -326,14 +328,17 @@ def walk(db: Database, plan: Plan, strike_at: Striker) -> int:
     while any(struck):
         struck.clear()
         run = Run(db, plan, hook)
-        with suppress(Killed, ApplyError):
+        try:
             run()
             assert not any(struck), "the run ended as if nothing had happened"
+        except (Killed, ApplyError):
+            if not any(struck):
+                raise
         for thread in struck:
             if isinstance(thread, threading.Thread):
                 thread.join()
+        runs.until(lambda: runs.free(db))  # the server may be a moment behind
         count += any(struck)
-        assert any(struck) or run.skipped, "an error without a fault"
         assert not done & set(run.started), "a step that was done ran again"
         done |= set(run.done)
     return count

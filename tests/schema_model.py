@@ -40,6 +40,11 @@ PRELUDE = (
     _FUNCTION % ("refuse", "RAISE 'rows never change'"),
     _FUNCTION % ("look", "PERFORM 1"),
 )
+# The keys of the two tenants, by tenant type.
+IDS = {
+    "text": ("r1", "r2"), "bigint": ("7", "8"), "integer": ("7", "8"),
+    "uuid": ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"),
+}  # fmt: skip
 Row = dict[str, str]
 
 

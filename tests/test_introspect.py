@@ -96,7 +96,6 @@ def test_indexes(rich: Rich) -> None:
         include=("price",),
         unique=True,
         constraint="room_code_key",
-        definition="CREATE UNIQUE INDEX room_code_key ON public.room USING btree (code) INCLUDE (price)",
     )
     assert rich.index("room_pkey").primary
     assert rich.index("room_pkey").constraint == "room_pkey"

@@ -82,7 +82,6 @@ class Index:
     parent: QName | None = None
     tablespace: str | None = None
     options: tuple[str, ...] = ()
-    definition: str = ""
     clustered: bool = False
     replica_identity: bool = False
     comment: str | None = None

@@ -286,7 +286,7 @@ _Special = Mapping[tuple[int, int], list[str | None]]
 def _indexes(rows: _Rows, names: _Names, special: _Special) -> Iterator[tuple[int, Index]]:
     for (
         relation, oid, name, method, columns, key_count, flags, unique, primary, exclusion, valid, nulls_not_distinct,
-        predicate, constraint, parent, tablespace, options, definition, clustered, replica_identity, comment,
+        predicate, constraint, parent, tablespace, options, clustered, replica_identity, comment,
     ) in rows:  # fmt: skip
         yield (
             relation,
@@ -305,7 +305,6 @@ def _indexes(rows: _Rows, names: _Names, special: _Special) -> Iterator[tuple[in
                 parent=QName(*parent) if parent else None,
                 tablespace=tablespace,
                 options=tuple(options),
-                definition=_still_there(definition, name),
                 clustered=clustered,
                 replica_identity=replica_identity,
                 comment=comment,

@@ -30,6 +30,8 @@ TRIES = 10
 FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.25, 8.0, 0.5
 # Seconds that each turn of a strong lock may wait: short ones first, which a quiet table needs, then bounded ones.
 TURNS = (0.02, 0.02, 0.05, 0.05, *[0.1] * 16)
+# How often the lock against a second runner is tried for again when nobody is seen to hold it.
+ALONE_TRIES, ALONE_PAUSE = 20, 0.05
 # Seconds after which a statement that still runs is asked what it waits for.
 WATCH_AFTER, WATCH_EVERY = 0.4, 0.4
 
@@ -83,9 +85,7 @@ def runner(dsn: str, verb: str, listen: Listener) -> Iterator[Session]:
             conn.execute(load("runner_session"))
             with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
                 conn.execute("SET client_connection_check_interval = '2s'")
-            free = conn.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (RUNNER_KEY,)).fetchone()
-            if free != (True,):
-                raise _second_runner(conn)
+            _alone(conn)
             yield Session(conn, dsn, verb, listen)
         except psycopg.Error as error:
             raise failure(verb, "", "", error) from error
@@ -109,6 +109,18 @@ def holder(conn: Conn) -> Holder | None:
 def load(name: str) -> bytes:
     """A statement of ``sql/``, by name."""
     return (resources.files("tenantry") / "sql" / f"{name}.sql").read_bytes()
+
+
+def _alone(conn: Conn) -> None:
+    """Take the lock against a second runner. Raises ApplyError while another session has it."""
+    for _ in range(ALONE_TRIES):
+        free = conn.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (RUNNER_KEY,)).fetchone()
+        if free == (True,):
+            return
+        if holder(conn) is not None:
+            break
+        time.sleep(ALONE_PAUSE)  # whoever had it is gone by now
+    raise _second_runner(conn)
 
 
 def _second_runner(conn: Conn) -> ApplyError:

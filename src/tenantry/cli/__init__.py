@@ -47,6 +47,10 @@ def _verb(function: Callable[..., int]) -> Callable[..., None]:
         except (TenantryError, psycopg.Error) as error:
             print(f"tenantry: {str(error).strip()}", file=sys.stderr)
             code = _exit_code(error)
+        except OSError as error:
+            named = f"{error.filename}: " if error.filename else ""
+            print(f"tenantry: {named}{error.strerror or error}", file=sys.stderr)
+            code = 2
         except KeyboardInterrupt:
             print(
                 "tenantry: stopped; what was done stays done, and the same command goes on from there",

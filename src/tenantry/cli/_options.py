@@ -11,7 +11,7 @@ import typer
 
 from tenantry import introspect
 from tenantry.catalog import Catalog
-from tenantry.errors import CatalogError
+from tenantry.errors import CatalogError, SpecError
 
 
 class Format(StrEnum):
@@ -57,6 +57,17 @@ def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     except psycopg.Error as error:
         raise CatalogError(
             f"cannot connect: {str(error).strip()}; give --dsn, or set PGHOST, PGDATABASE and PGUSER"
+        ) from None
+
+
+def saved_catalog(path: Path) -> Catalog:
+    """What `inspect --format catalog` wrote. Raises SpecError for any other file, OSError for none."""
+    try:
+        return Catalog.from_json(path.read_bytes())
+    except ValueError as error:
+        raise SpecError(
+            f"{path}: not a saved catalog ({str(error).splitlines()[0]}); "
+            "make one with `tenantry inspect --format catalog`"
         ) from None
 
 

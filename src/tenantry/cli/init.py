@@ -21,7 +21,9 @@ def init(
         str | None,
         typer.Option(envvar="TENANTRY_TENANTS", help="The table that holds the tenants, where there is one."),
     ] = None,
-    out: Annotated[Path, typer.Option(envvar="TENANTRY_OUT", help="Where to write the spec.")] = DEFAULT_SPEC,
+    out: Annotated[
+        Path, typer.Option(envvar="TENANTRY_INIT_OUT", help="Where to write the spec.")
+    ] = DEFAULT_SPEC,
     force: Annotated[
         bool, typer.Option("--force", envvar="TENANTRY_FORCE", help="Replace a file that is there.")
     ] = False,

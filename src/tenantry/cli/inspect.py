@@ -29,7 +29,7 @@ def inspect(
         Output,
         typer.Option(
             "--format",
-            envvar="TENANTRY_FORMAT",
+            envvar="TENANTRY_INSPECT_FORMAT",
             help="How the result is written; catalog: for `plan --catalog`.",
         ),
     ] = Output.text,

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tenantry import planner, spec
-from tenantry.catalog import Catalog
 from tenantry.cli._options import (
     DEFAULT_SPEC,
     Dsn,
@@ -18,6 +17,7 @@ from tenantry.cli._options import (
     ProfileOption,
     SpecFile,
     read_catalog,
+    saved_catalog,
 )
 from tenantry.report import plan as report
 
@@ -28,7 +28,8 @@ def plan(
     profile: ProfileOption = ProfileName.online,
     format_: FormatOption = Format.text,
     out: Annotated[
-        Path | None, typer.Option(envvar="TENANTRY_OUT", help="Save the plan, for `tenantry apply FILE`.")
+        Path | None,
+        typer.Option(envvar="TENANTRY_PLAN_OUT", help="Save the plan, for `tenantry apply FILE`."),
     ] = None,
     sql: Annotated[
         bool, typer.Option("--sql", envvar="TENANTRY_SQL", help="Print the statements too.")
@@ -43,7 +44,7 @@ def plan(
 ) -> int:
     """What the database still lacks. Exit 1 when something is pending: a gate for CI."""
     declared = spec.load(spec_file)
-    found = Catalog.from_json(catalog.read_bytes()) if catalog else read_catalog(dsn)
+    found = saved_catalog(catalog) if catalog else read_catalog(dsn)
     value = planner.plan(declared, found, profile.value)
     if out is not None:
         out.write_text(value.to_json(), encoding="utf-8")

@@ -1,7 +1,7 @@
 -- Indexes of tables, with those that stand behind constraints; keys.sql has what is special about their keys.
 -- Yields: relation (oid), oid, name, method, columns (numbers, key columns first; 0 for an expression), key_count,
 -- flags of the key columns (1 descending, 2 nulls first), unique, primary, exclusion, valid, nulls_not_distinct,
--- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options, definition,
+-- predicate, constraint, parent as {schema,name} or NULL, tablespace (NULL for the database's own), options,
 -- clustered, replica_identity, comment; by name.
 SELECT
     x.indrelid AS relation,
@@ -21,7 +21,6 @@ SELECT
     CASE WHEN p.oid IS NOT NULL THEN ARRAY[pn.nspname, p.relname] END AS parent,
     s.spcname AS tablespace,
     coalesce(i.reloptions, '{}') AS options,
-    pg_catalog.pg_get_indexdef(x.indexrelid) AS definition,
     x.indisclustered AS clustered,
     x.indisreplident AS replica_identity,
     o.description AS comment

@@ -188,7 +188,7 @@ def _replace(
     constraint = table.table.constraint(old.constraint) if old.constraint else None
     lead = Key(table.column, operator="OPERATOR(pg_catalog.=)" if old.exclusion else None)
     new = replace(
-        old, keys=(lead, *old.keys), primary=False, constraint=None, definition="", clustered=False,
+        old, keys=(lead, *old.keys), primary=False, constraint=None, clustered=False,
         replica_identity=False, comment=None,
     )  # fmt: skip
     held = tuple(

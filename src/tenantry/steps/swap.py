@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tenantry import ddl, verify
 from tenantry.catalog import Constraint
@@ -17,39 +17,49 @@ from tenantry.steps.uniques import restore, taken_over, uses
 def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
     """Drop the keys that held across tenants, once nothing points at them any more.
 
-    A key over the columns of the primary key shares its new one, and goes when that is the primary key.
+    A key over the columns of a primary key shares the new one, and goes in the same step.
     """
     replaced = keys(c).replacements
-    shared = {(r.table.qname, r.new.name): r for r in replaced if r.primary}
+    leads = {(r.table.qname, r.new.name): r for r in replaced if r.primary}
+    twins: dict[QName, list[Replacement]] = {}
     for r in replaced:
-        lead, there = shared.get((r.table.qname, r.new.name)), r.table.table.index(r.new.name)
-        late = lead is not None or (there is not None and there.primary)
-        if late == primary:
-            yield _swap_primary(c, r, r.constraint) if r.primary and r.constraint else _drop(c, r, lead, late)
+        if not r.primary and (r.table.qname, r.new.name) in leads:
+            twins.setdefault(r.table.qname, []).append(r)
+        elif not r.primary and not primary:
+            yield _drop(c, r)
+    for r in leads.values() if primary else ():
+        assert r.constraint is not None
+        yield _swap_primary(c, r, r.constraint, twins.get(r.table.qname, []))
 
 
-def _drop(c: Conversion, r: Replacement, lead: Replacement | None, late: bool) -> Change:
+def _drop(c: Conversion, r: Replacement) -> Change:
     table = r.table.qname
+    found = r.table.table.index(r.new.name)
+    late = _referred_to(c, r) or (found is not None and found.primary)
     # Old code may name the key in ON CONFLICT, so online it goes with the cut-over; in files with the references
     # that stand on it, or will stand on the new one.
-    phase = Phase.CUTOVER if c.online else Phase.HARDEN if late or _referred_to(c, r) else Phase.ENFORCE
-    index = QName(table.schema, r.old.name)
-    if r.constraint is not None:
-        drop = ddl.drop_constraint(table, r.constraint.name)
-        there = verify.constraint(table, r.constraint.name, valid=False)
-    else:
-        drop, there = ddl.drop_index(index), verify.relation(index)
+    phase = Phase.CUTOVER if c.online else Phase.HARDEN if late else Phase.ENFORCE
+    drop, there = _end(r)
     return Change(
         id=f"{phase}.{r.table.label}.{r.old.name}.drop",
         phase=phase,
         object=r.table.label,
         why=f"{r.old.name} would refuse a value that another customer already uses.",
-        apply=(*_inherit(r, r.new.name, lead), drop),
+        apply=(*_inherit(r, r.new.name), drop),
         verify=verify.query(verify.negate(there)),
         revert=restore(r.table, r.old, r.constraint),
         lock=Lock.ACCESS_EXCLUSIVE,
         tables=(table,),
     )
+
+
+def _end(r: Replacement) -> tuple[str, str]:
+    """The statement that drops an old key, and the condition that it is there."""
+    table, index = r.table.qname, QName(r.table.table.schema, r.old.name)
+    if r.constraint is None:
+        return ddl.drop_index(index), verify.relation(index)
+    name = r.constraint.name
+    return ddl.drop_constraint(table, name), verify.constraint(table, name, valid=False)
 
 
 def _referred_to(c: Conversion, r: Replacement) -> bool:
@@ -64,19 +74,17 @@ def _stands_on(f: Composite, r: Replacement) -> bool:
     return set(f.new.referenced) == set(r.new.key_columns)
 
 
-def _inherit(r: Replacement, name: str, lead: Replacement | None = None) -> Iterator[str]:
-    """The new key takes over what hung on the old one; of the primary key first, if that is the ``lead``."""
+def _inherit(r: Replacement, name: str) -> Iterator[str]:
+    """The new key takes over what hung on the old one."""
     table = r.table.qname
-    name = lead.old.name if lead else name
-    said = (lead.constraint.comment if lead.constraint else None, lead.old.comment) if lead else (None, None)
-    if r.constraint is not None and r.constraint.comment is not None and said[0] is None:
+    if r.constraint is not None and r.constraint.comment is not None:
         yield ddl.comment_on_constraint(table, name, r.constraint.comment)
-    if r.old.comment is not None and said[1] is None:
+    if r.old.comment is not None:
         yield ddl.comment_on_index(QName(table.schema, name), r.old.comment)
     yield from uses(r.table, r.old, name)
 
 
-def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
+def _swap_primary(c: Conversion, r: Replacement, old: Constraint, twins: Sequence[Replacement]) -> Change:
     table, name, phase = r.table.qname, old.name, Phase.CUTOVER if c.online else Phase.HARDEN
     add = (
         ddl.add_unique(table, name, r.new, old, primary=True)
@@ -96,13 +104,22 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint) -> Change:
         phase=phase,
         object=r.table.label,
         why=f"The primary key of {r.table.label} starts with the tenant: two customers may use the same key.",
-        apply=(ddl.drop_constraint(table, name), add, *_inherit(r, name)),
-        verify=verify.query(verify.primary_key(table, r.new.key_columns)),
+        apply=(
+            ddl.drop_constraint(table, name),
+            add,
+            *(statement for t in twins for statement in _inherit(t, name)),
+            *_inherit(r, name),  # its own comment wins
+            *(_end(t)[0] for t in twins),
+        ),
+        verify=verify.query(
+            verify.primary_key(table, r.new.key_columns), *(verify.negate(_end(t)[1]) for t in twins)
+        ),
         revert=(
             *loose,
             *release,
             ddl.drop_constraint(table, name),
             *restore(r.table, r.old, old),
+            *(statement for t in twins for statement in restore(t.table, t.old, t.constraint)),
             *give_back,
         ),
         lock=Lock.ACCESS_EXCLUSIVE,

@@ -29,7 +29,7 @@ CREATE OR REPLACE FUNCTION "tenantry"."fill_4470b324f7800cc8"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 BEGIN
   IF NEW."tenant_id" IS NULL THEN
-    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."for Customer"::text) FROM (SELECT NEW.*) AS a);
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."for Customer") FROM (SELECT NEW.*) AS a);
   END IF;
   RETURN NEW;
 END
@@ -60,7 +60,7 @@ SELECT v.value, v.value
 FROM (SELECT DISTINCT "customer"::text AS value FROM "public"."projects") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
 
 -- backfill.bills.tenant_id
-UPDATE "public"."bills" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."for Customer"::text)
+UPDATE "public"."bills" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."for Customer")
 WHERE a."tenant_id" IS NULL;
 
 -- backfill.projects.tenant_id

@@ -37,7 +37,7 @@ CREATE OR REPLACE FUNCTION "tenantry"."fill_006955182ee6a135"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 BEGIN
   IF NEW."tenant_id" IS NULL THEN
-    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."customer"::text) FROM (SELECT NEW.*) AS a);
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."customer") FROM (SELECT NEW.*) AS a);
   END IF;
   RETURN NEW;
 END
@@ -89,7 +89,7 @@ SELECT v.value, v.value
 FROM (SELECT DISTINCT "customer"::text AS value FROM "public"."accounts") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
 
 -- backfill.accounts.tenant_id
-UPDATE "public"."accounts" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."customer"::text)
+UPDATE "public"."accounts" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."customer")
 WHERE a."tenant_id" IS NULL;
 
 -- backfill.baskets.tenant_id

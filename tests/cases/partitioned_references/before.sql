@@ -1,4 +1,5 @@
--- Foreign keys from a partitioned table, to one, between two, and from a partition alone.
+-- Foreign keys from a partitioned table, to one, between two, and from a partition alone. One has the name that is wanted,
+-- so the server has the names of its parts, with numbers.
 CREATE TABLE customers (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT customers_pkey PRIMARY KEY,
     name text NOT NULL
@@ -15,7 +16,7 @@ CREATE TABLE invoices (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT invoices_pkey PRIMARY KEY,
     order_id integer,
     placed_on date,
-    CONSTRAINT invoices_order_fkey FOREIGN KEY (order_id, placed_on) REFERENCES orders (id, placed_on) ON DELETE SET NULL
+    CONSTRAINT invoices_tenant_order_placed_on_fk FOREIGN KEY (order_id, placed_on) REFERENCES orders (id, placed_on) ON DELETE SET NULL
 );
 CREATE TABLE order_events (
     order_id integer NOT NULL,

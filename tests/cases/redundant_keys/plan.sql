@@ -288,8 +288,6 @@ DROP INDEX "public"."users_nick";
 -- cutover.kinds.kinds_pkey
 ALTER TABLE "public"."kinds" DROP CONSTRAINT "kinds_pkey";
 ALTER TABLE "public"."kinds" ADD CONSTRAINT "kinds_pkey" PRIMARY KEY USING INDEX "kinds_pkey_tenant";
-
--- cutover.kinds.a_kind.drop
 COMMENT ON INDEX "public"."kinds_pkey" IS 'for lists';
 ALTER TABLE "public"."kinds" CLUSTER ON "kinds_pkey";
 DROP INDEX "public"."a_kind";

@@ -36,7 +36,7 @@ CREATE OR REPLACE FUNCTION "tenantry"."fill_01d3ed41186d7ab5"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 BEGIN
   IF NEW."tenant_id" IS NULL THEN
-    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."name"::text = a."site"::text) FROM (SELECT NEW.*) AS a);
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."name" = a."site") FROM (SELECT NEW.*) AS a);
   END IF;
   RETURN NEW;
 END
@@ -49,7 +49,7 @@ SELECT v.value, trim(both '-' from lower(regexp_replace(v.value, '[^[:alnum:]]+'
 FROM (SELECT DISTINCT "site"::text AS value FROM "public"."visits") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."name"::text = v.value);
 
 -- backfill.visits.tenant_id
-UPDATE "public"."visits" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."name"::text = a."site"::text)
+UPDATE "public"."visits" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."name" = a."site")
 WHERE a."tenant_id" IS NULL;
 
 -- enforce.machines.tenant_id.check

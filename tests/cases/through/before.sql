@@ -8,12 +8,12 @@ CREATE TABLE users (
     CONSTRAINT users_email_key UNIQUE (realm, email)
 );
 CREATE TABLE sessions (token text CONSTRAINT sessions_pkey PRIMARY KEY, user_id integer NOT NULL CONSTRAINT sessions_user_fkey REFERENCES users ON DELETE CASCADE);
-CREATE TABLE "Reset Tokens" ("E-Mail" text NOT NULL, token text);
+CREATE TABLE "Reset ""Tokens""" ("E-Mail" text NOT NULL, token text);
 CREATE TABLE invitations (mail character(40) NOT NULL, realm character varying NOT NULL, token text);
 CREATE TABLE p (token text, user_id bigint) PARTITION BY LIST (token);
 CREATE TABLE p_rest PARTITION OF p DEFAULT;
 INSERT INTO users (email, realm) VALUES ('a@example.test', 'x'), ('b@example.test', 'x');
 INSERT INTO sessions VALUES ('s', 1);
-INSERT INTO "Reset Tokens" VALUES ('a@example.test', 't');
+INSERT INTO "Reset ""Tokens""" VALUES ('a@example.test', 't');
 INSERT INTO invitations VALUES ('b@example.test', 'x', 'u');
 INSERT INTO p VALUES ('v', 2);

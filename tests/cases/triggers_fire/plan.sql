@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION "tenantry"."fill_2205f5763b946416"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 BEGIN
   IF NEW."tenant_id" IS NULL THEN
-    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text) FROM (SELECT NEW.*) AS a);
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."team") FROM (SELECT NEW.*) AS a);
   END IF;
   RETURN NEW;
 END
@@ -37,7 +37,7 @@ SELECT v.value, v.value
 FROM (SELECT DISTINCT "team"::text AS value FROM "public"."entries") v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM "public"."tenants" k WHERE k."slug"::text = v.value);
 
 -- backfill.entries.tenant_id
-UPDATE "public"."entries" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text)
+UPDATE "public"."entries" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."team")
 WHERE a."tenant_id" IS NULL;
 
 -- enforce.entries.tenant_id.check

@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION "tenantry"."fill_bb941f4d59dc76f9"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
 BEGIN
   IF NEW."tenant_id" IS NULL THEN
-    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text) FROM (SELECT NEW.*) AS a);
+    NEW."tenant_id" := (SELECT (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."team") FROM (SELECT NEW.*) AS a);
   END IF;
   RETURN NEW;
 END
@@ -42,7 +42,7 @@ ALTER TABLE "public"."events" DISABLE TRIGGER "keep_all";
 ALTER TABLE "public"."events_2024" DISABLE TRIGGER "keep_part";
 ALTER TABLE "public"."events_2024" DISABLE TRIGGER "quiet";
 ALTER TABLE "public"."events_rest" DISABLE TRIGGER "keep";
-UPDATE "public"."events" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug"::text = a."team"::text)
+UPDATE "public"."events" AS a SET "tenant_id" = (SELECT k."id" FROM "public"."tenants" k WHERE k."slug" = a."team")
 WHERE a."tenant_id" IS NULL;
 ALTER TABLE "public"."events" ENABLE TRIGGER "keep";
 ALTER TABLE "public"."events" ENABLE TRIGGER "keep_all";
