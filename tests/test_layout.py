@@ -24,6 +24,7 @@ RANKS = {
     "verify": 1,
     "conversion": 2,
     "ddl": 2,
+    "estimate": 2,
     "evidence": 3,
     "steps": 3,
     "planner": 4,
@@ -37,8 +38,8 @@ RANKS = {
     "throttle": 6,
     "apply": 7,
     "attacks": 6,
-    "cutover": 6,
     "observe": 6,
+    "preflight": 6,
     "audit": 6,
     "checks": 6,
     "revert": 6,
@@ -46,6 +47,7 @@ RANKS = {
     "prove": 7,
     "status": 7,
     "workload": 7,
+    "cutover": 8,
     "demo": 8,
     "cli": 9,  # above demo, which is one of its verbs
 }

@@ -3,6 +3,9 @@
 All at once the membership of ``tenantry_legacy`` is revoked behind a barrier: every table is locked for an
 instant, so that no statement runs half before and half after it; the way back is a GRANT, without a lock on any
 table. Table by table the recording policy of that table is dropped, and made again on the way back.
+
+A switch counts once it is proven: the tables are attacked as soon as their policies decide, and one attack that
+does not hold, or could not look, takes them back into observe mode.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
-from tenantry import ddl
+from tenantry import ddl, introspect, prove
 from tenantry import session as sessions
 from tenantry.errors import ApplyError, LockTimeout
+from tenantry.finding import Outcome
 from tenantry.names import QName, display, parse, qualified, quote
+from tenantry.spec import Spec
 from tenantry.steps.observe import POLICY, ROLE, policy
 
 # Longest wait for all locks together in one try; nothing queues behind the barrier for longer.
@@ -64,25 +69,59 @@ _REMEMBERED = "SELECT pg_catalog.to_regclass('tenantry.legacy_members') IS NOT N
 class CutOver:
     """What was switched: ``tables`` now decided by their policy (or, going back, observed again).
 
-    ``seconds`` is how long the barrier was held, ``tries`` how often it was asked for.
+    ``seconds`` is how long the barrier was held, ``tries`` how often it was asked for. ``outcomes`` are the
+    attacks on the tables that followed; none without a spec or going back.
     """
 
     tables: tuple[str, ...]
     seconds: float
     tries: int
+    outcomes: tuple[Outcome, ...] = ()
 
 
-def cutover(dsn: str, *, tables: Sequence[str] = (), back: bool = False) -> CutOver:
+def cutover(
+    dsn: str,
+    spec: Spec | None = None,
+    *,
+    tables: Sequence[str] = (),
+    back: bool = False,
+    app_dsn: str | None = None,
+) -> CutOver:
     """Let the policies decide, for all tables or for some; with ``back`` let everything through again.
 
-    Raises ApplyError when nothing is in observe mode, a table is not, or it cannot be done here; LockTimeout
-    when the locks cannot be had.
+    With a ``spec`` the tables are then attacked as :func:`tenantry.prove.prove` does, through ``app_dsn`` or as
+    the spec's application role, and what is not proven goes back. Raises ApplyError when nothing is in observe
+    mode, a table is not, it cannot be done here or an attack did not hold; LockTimeout when the locks cannot be had.
     """
     with sessions.connect(dsn, "tenantry cutover") as conn:
         try:
-            return _switch(conn, tables, back)
+            done = _switch(conn, tables, back)
+            return done if spec is None or back else _proven(conn, dsn, spec, app_dsn, tables, done)
         except psycopg.Error as error:
             raise sessions.failure("cutover", "", "", error) from error
+
+
+def _proven(
+    conn: sessions.Conn, dsn: str, spec: Spec, app_dsn: str | None, tables: Sequence[str], done: CutOver
+) -> CutOver:
+    """The switch with its attacks. Whatever ends them early, Ctrl-C too, takes the tables back."""
+    counts = False
+    try:
+        outcomes = prove.outcomes(dsn, spec, introspect.read(conn), frozenset(done.tables), app_dsn=app_dsn)
+        open_ = [o for o in outcomes if o.status in ("breached", "error")]
+        if open_:
+            listed = "".join(
+                f"\n  {o.status} {o.attack} on {o.object}: {o.detail} {o.sql}".rstrip() for o in open_
+            )
+            raise ApplyError(
+                f"the tables were switched, attacked and taken back into observe mode, because isolation did not hold:{listed}\n"
+                "Look at `tenantry prove`, remove the cause, then run `tenantry cutover` again."
+            )
+        counts = True
+        return replace(done, outcomes=outcomes)
+    finally:
+        if not counts:
+            _switch(conn, tables, back=True)
 
 
 def _switch(conn: sessions.Conn, tables: Sequence[str], back: bool) -> CutOver:

@@ -7,9 +7,9 @@ at is an outcome of its own and keeps the proof from being one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import psycopg
 
@@ -52,8 +52,31 @@ def prove(dsn: str, spec: Spec, *, app_dsn: str | None = None, now: datetime) ->
     return replace(proof, pending=pending, findings=problems + proof.findings)
 
 
-def examine(dsn: str, spec: Spec, catalog: Catalog, *, app_dsn: str | None = None, now: datetime) -> Proof:
-    """All of :func:`prove` but planning again: findings and attacks on a catalog that was read before."""
+def outcomes(
+    dsn: str, spec: Spec, catalog: Catalog, tables: Set[str], *, app_dsn: str | None = None
+) -> tuple[Outcome, ...]:
+    """The attacks on some tables, by the names that people read; raises what :func:`prove` does, and when none is possible."""
+    proof = examine(dsn, spec, catalog, only=tables, app_dsn=app_dsn, now=datetime.now(UTC))
+    missing = tables - {o.object for o in proof.outcomes}
+    return proof.outcomes + tuple(
+        Outcome("all", name, "error", detail="could not look: nothing could be attacked here")
+        for name in sorted(missing)
+    )
+
+
+def examine(
+    dsn: str,
+    spec: Spec,
+    catalog: Catalog,
+    *,
+    app_dsn: str | None = None,
+    now: datetime,
+    only: Set[str] | None = None,
+) -> Proof:
+    """All of :func:`prove` but planning again: findings and attacks on a catalog that was read before.
+
+    ``only`` are the names, as people read them, of the tables to attack; None for all.
+    """
     targets, unfit = find(spec, catalog)
     findings = [Finding("target", "error", display(name), why) for name, why in unfit]
     with contextlib.ExitStack() as stack:
@@ -70,7 +93,7 @@ def examine(dsn: str, spec: Spec, catalog: Catalog, *, app_dsn: str | None = Non
             findings += [*_privileges(app.role, targets, shared, may), *_preset(admin, app, spec)]
             if tenants is not None:
                 able = {t.table.qname: replace(t, rights=may.get(t.table.qname, Rights())) for t in targets}
-                outcomes = attack(_lab(admin, app, spec, able, tenants))
+                outcomes = attack(_lab(admin, app, spec, able, tenants), only)
     return Proof(
         when=now.isoformat(timespec="seconds"),
         server=f"PostgreSQL {catalog.server.version // 10000}.{catalog.server.version % 10000}, "
@@ -173,9 +196,10 @@ def _refuse_bound(admin: Conn, names: Sequence[QName]) -> None:
         )
 
 
-def attack(lab: Lab) -> tuple[Outcome, ...]:
-    """Every attack on every target that it applies to."""
-    return tuple(outcome for target in lab.targets.values() for outcome in _on(lab, target))
+def attack(lab: Lab, only: Set[str] | None = None) -> tuple[Outcome, ...]:
+    """Every attack on every target that it applies to, or on those that ``only`` names."""
+    chosen = [t for t in lab.targets.values() if only is None or t.label in only]
+    return tuple(outcome for target in chosen for outcome in _on(lab, target))
 
 
 def _on(lab: Lab, target: Target) -> Iterator[Outcome]:

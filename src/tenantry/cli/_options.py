@@ -47,6 +47,14 @@ ProfileOption = Annotated[
         help="transactional: for migrators that wrap each file in a transaction; online: concurrent builds, NOT VALID then VALIDATE.",
     ),
 ]
+AppDsn = Annotated[
+    str | None,
+    typer.Option(
+        "--app-dsn",
+        envvar="TENANTRY_APP_DSN",
+        help="How the application connects; left out, its role is taken on with SET ROLE.",
+    ),
+]
 DEFAULT_SPEC = Path("tenantry.toml")
 
 

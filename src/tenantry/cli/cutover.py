@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 
-from tenantry.cli._options import Dsn
+from tenantry import spec
+from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, SpecFile
 from tenantry.cutover import cutover as switch
 
 
@@ -16,14 +18,33 @@ def cutover(
         typer.Argument(metavar="[TABLE]...", help="Only these tables; left out, all of them."),
     ] = None,
     dsn: Dsn = "",
+    spec_file: SpecFile = DEFAULT_SPEC,
+    app_dsn: AppDsn = None,
     back: Annotated[
         bool, typer.Option("--back", envvar="TENANTRY_BACK", help="Let everything through again.")
     ] = False,
+    unproven: Annotated[
+        bool,
+        typer.Option(
+            "--unproven",
+            envvar="TENANTRY_UNPROVEN",
+            help="Do not attack the tables after the switch; without this they go back unless every attack holds.",
+        ),
+    ] = False,
 ) -> int:
     """Let the policies decide from now on, after `apply --until observe`; --back undoes it as fast."""
-    done = switch(dsn, tables=tables or (), back=back)
+    declared = None if back or unproven else spec.load(spec_file)
+    done = switch(dsn, declared, tables=tables or (), back=back, app_dsn=app_dsn)
     what = "observed again" if back else "decided by their policy"
     print(
         f"{len(done.tables)} tables are {what}; the switch took {done.seconds * 1000:.0f} ms (try {done.tries})."
     )
+    if declared is not None:
+        counts = Counter(o.status for o in done.outcomes)
+        print(", ".join(f"{n} attacks {status}" for status, n in sorted(counts.items())) + ".")
+        for o in done.outcomes:
+            if o.status == "skipped":
+                print(f"  skipped {o.attack} on {o.object}: {o.detail}")
+    elif not back:
+        print("Not proven: run `tenantry prove`.")
     return 0

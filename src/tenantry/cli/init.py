@@ -15,7 +15,7 @@ from tenantry.errors import SpecError
 def init(
     dsn: Dsn = "",
     schema: Annotated[
-        list[str] | None, typer.Option(envvar="TENANTRY_SCHEMA", help="Convert this schema; may be repeated.")
+        list[str] | None, typer.Option(envvar="TENANTRY_SCHEMA", help="Only this schema; may be repeated.")
     ] = None,
     tenants: Annotated[
         str | None,

@@ -23,7 +23,7 @@ def inspect(
     dsn: Dsn = "",
     schema: Annotated[
         list[str] | None,
-        typer.Option(envvar="TENANTRY_SCHEMA", help="Look at this schema only; may be repeated."),
+        typer.Option(envvar="TENANTRY_SCHEMA", help="Only this schema; may be repeated."),
     ] = None,
     format_: Annotated[
         Output,

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from tenantry import prove as prover
 from tenantry import spec
-from tenantry.cli._options import DEFAULT_SPEC, Dsn, Format, FormatOption, SpecFile
+from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, Format, FormatOption, SpecFile
 from tenantry.report import proof as report
 
 
 def prove(
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
-    app_dsn: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TENANTRY_APP_DSN",
-            help="How the application connects; left out, its role is taken on with SET ROLE.",
-        ),
-    ] = None,
+    app_dsn: AppDsn = None,
     format_: FormatOption = Format.text,
 ) -> int:
     """Attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
