@@ -150,3 +150,15 @@ def test_an_empty_text_names_no_tenant(db: Database, profile: Profile) -> None:
         + tenant("tags", '{ parent = "notes" }')
     )
     assert "notes: its backfill source yields no tenant for 1 row" in refused(db, planned(db, toml, profile))
+
+
+@every_profile
+def test_a_function_in_an_expression_carries_its_schema(db: Database, profile: Profile) -> None:
+    runs.do(db, "CREATE FUNCTION team_of(text) RETURNS text LANGUAGE sql AS 'SELECT ''1'''")
+    rest = OWNERS + tenant("tags", '{ constant = "1" }')
+    bare = tenant("notes", '{ expression = "team_of(team)" }')
+    said = refused(db, planned(db, rest + bare, profile))
+    assert "function team_of(text) does not exist" in said
+    assert "public.f(x)" in said
+    apply(db.dsn, planned(db, rest + bare.replace("team_of", "public.team_of"), profile))
+    assert runs.query(db, "SELECT count(*) FROM notes WHERE tenant_id = '1'") == 3

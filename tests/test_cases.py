@@ -50,8 +50,25 @@ def test_a_case_is_planned_or_refused_as_written(case: Case, make_db: MakeDataba
     assert subject.tidy(text) == file.read_text(encoding="utf-8")
     if isinstance(online, Plan):
         _check_order(subject, online)
+        _check_locks(subject, online)
         assert isinstance(transactional, Plan), transactional
         _check_order(subject, transactional)
+
+
+def _check_locks(subject: Subject, plan: Plan) -> None:
+    """No step of a live conversion reads rows while it holds a lock that makes the application wait."""
+    small = {
+        display(subject.spec.tenancy.tenants),
+        *([display(subject.spec.audit.table)] if subject.spec.audit else []),
+    }
+    exclusions = {i.name for t in subject.before.tables for i in t.indexes if i.exclusion}
+    long = [
+        step.id
+        for step in plan
+        if isinstance(step, Change) and step.rows and step.lock.blocks and step.object not in small
+    ]
+    assert not exclusions or len(long) <= len(exclusions)  # there is no concurrent form of those
+    assert exclusions or long == []
 
 
 def _planned(subject: Subject, profile: Profile) -> Plan | str:

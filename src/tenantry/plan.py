@@ -44,6 +44,11 @@ class Lock(StrEnum):
     SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
     ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
 
+    @property
+    def blocks(self) -> bool:
+        """True where the application waits for it, to read or to write."""
+        return self in (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

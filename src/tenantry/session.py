@@ -230,9 +230,14 @@ class Session:
             raise
 
     def count(self, step: str, query: str) -> int:
-        """The number that a query yields. Raises ApplyError."""
+        """The number that a query yields. Raises ApplyError.
+
+        An expression of the spec is resolved here as in a fill trigger, which must not depend on anybody's path.
+        """
         try:
-            row = self.conn.execute(query.encode()).fetchone()
+            with self.conn.transaction(force_rollback=True):
+                self.conn.execute("SET LOCAL search_path = pg_catalog, pg_temp")
+                row = self.conn.execute(query.encode()).fetchone()
         except psycopg.Error as error:
             raise failure(self.verb, step, query, error) from error
         return int(row[0]) if row and row[0] is not None else 0
@@ -303,6 +308,10 @@ def failure(verb: str, step: str, statement: str, error: psycopg.Error) -> Apply
     lines += [f"  {name}: {text}" for name, text in (parts | {"statement": statement}).items() if text]
     if error.sqlstate == "42501" and "row-level security" in (said.message_primary or ""):
         lines.append("  Row level security binds this role there; use a superuser or a role with BYPASSRLS.")
+    if error.sqlstate == "42883" and statement:
+        lines.append(
+            "  In an expression of the spec functions carry their schema: public.f(x), a OPERATOR(public.=) b."
+        )
     lines.append(_NEXT[verb])
     return ApplyError("\n".join(lines), step=step, statement=statement or None, sqlstate=error.sqlstate)
 

@@ -96,7 +96,9 @@ class FromMapping(_Model):
 class FromExpression(_Model):
     """An SQL expression over the row's columns gives the tenant's id."""
 
-    expression: Name = Field(description="SQL, evaluated once per row; NULL stops the conversion.")
+    expression: Name = Field(
+        description="SQL, evaluated once per row; NULL stops the conversion. Names outside pg_catalog carry their schema."
+    )
 
 
 # Which key a source has says which source it is, so that a mistake is reported once and not per source.

@@ -5,7 +5,7 @@ A replacement is found by its structure and not by its name, so a conversion tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,6 +14,8 @@ from tenantry.catalog import Constraint, Index, Key, Table
 from tenantry.conversion import Conversion, TenantTable, tenant_columns
 from tenantry.names import QName
 from tenantry.spec import UNDECIDED, UniqueRule
+from tenantry.steps.partitions import Part, parts
+from tenantry.steps.pool import Pool, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Replacement:
     """One key that gives way to a key within the tenant.
 
     ``built``: the new index is there and valid. ``bound``: so is its constraint (or none is needed).
-    ``held_by``: foreign keys that still need the old one.
+    ``held_by``: foreign keys that still need the old one. ``parts`` is what partitions have or need of it first.
     """
 
     table: TenantTable
@@ -31,6 +33,7 @@ class Replacement:
     built: bool
     bound: bool
     held_by: tuple[tuple[Table, Constraint], ...]
+    parts: tuple[Part, ...] = ()
 
     @property
     def primary(self) -> bool:
@@ -52,6 +55,7 @@ class ParentKey:
     table: TenantTable
     index: Index
     built: bool
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Keys:
             yield QName(key.table.table.schema, key.new.name)
         for parent in self.parent_keys:
             yield QName(parent.table.table.schema, parent.index.name)
+        for part in (p for made in (self.replacements, self.parent_keys) for key in made for p in key.parts):
+            yield QName(part.table.table.schema, part.index.name)
+            yield QName(part.table.table.schema, part.name)
 
 
 def candidates(table: TenantTable) -> list[Index]:
@@ -122,51 +129,8 @@ def _reference_scope(c: Conversion, parent: TenantTable, fk: Constraint, seen: f
     return scope(c, parent, target, seen) if target is not None else "tenant"
 
 
-def same(a: Index, b: Index) -> bool:
-    """Equal but for the name and what stands behind it."""
-    return (a.method, a.keys, a.include, a.predicate, a.nulls_not_distinct, a.unique, a.exclusion) == (
-        b.method, b.keys, b.include, b.predicate, b.nulls_not_distinct, b.unique, b.exclusion,
-    )  # fmt: skip
-
-
 def _deferral(constraint: Constraint | None) -> tuple[bool, bool]:
     return (constraint.deferrable, constraint.deferred) if constraint else (False, False)
-
-
-class Pool:
-    """Names of a conversion: those of the catalog, and those handed out."""
-
-    def __init__(self, c: Conversion, given: Iterable[QName] = ()) -> None:
-        self._there = c.catalog.relation_names
-        self._given: dict[str, set[str]] = {}
-        for name in given:
-            self._given.setdefault(name.schema, set()).add(name.name)
-
-    def take(self, table: Table, wanted: str, new: Index) -> str:
-        """A free name for an index and its constraint.
-
-        An INVALID index that an interrupted build of the very index left does not hold its name.
-        """
-        given = self._given.setdefault(table.schema, set())
-        leftovers = {i.name for i in table.indexes if not i.valid and same(i, new)}
-        there = self._there.get(table.schema, frozenset())
-        local = {k.name for k in table.constraints}
-        # A big schema has many names: they are asked, not copied.
-        name = names.free(
-            wanted, _Taken(lambda n: n in given or ((n in there or n in local) and n not in leftovers))
-        )
-        given.add(name)
-        return name
-
-
-class _Taken:
-    """A container that only answers whether it has a name."""
-
-    def __init__(self, has: Callable[[str], bool]) -> None:
-        self._has = has
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._has(name)
 
 
 @lru_cache(maxsize=4)
@@ -211,7 +175,9 @@ def _replace(
         return Replacement(table, old, constraint, replace(new, name=found.name), True, bound, held)
     unique = rule(table, old)
     name = pool.take(table.table, (unique.name if unique else None) or _name(table, old), new)
-    return Replacement(table, old, constraint, replace(new, name=name), False, False, held)
+    new = replace(new, name=name)
+    label = "pkey" if old.primary else "key" if constraint is not None else "idx"
+    return Replacement(table, old, constraint, new, False, False, held, parts(c, table, new, pool, label))
 
 
 def _serves(table: Table, index: Index, new: Index, old: Index, constraint: Constraint | None) -> bool:
@@ -247,16 +213,17 @@ def _parent_keys(c: Conversion, replacements: Sequence[Replacement], pool: Pool)
             wanted = (parent.qname, frozenset([parent.column, *fk.referenced]))
             if wanted not in done and not tenant_columns(fk, table, parent):
                 done.add(wanted)
-                yield from _parent_key(parent, fk, pool)
+                yield from _parent_key(c, parent, fk, pool)
 
 
-def _parent_key(parent: TenantTable, fk: Constraint, pool: Pool) -> Iterator[ParentKey]:
+def _parent_key(c: Conversion, parent: TenantTable, fk: Constraint, pool: Pool) -> Iterator[ParentKey]:
     table = parent.table
     index = Index("", "btree", tuple(Key(k) for k in (parent.column, *fk.referenced)), unique=True)
     found = next((i for i in table.indexes if _referable(table, i, set(index.key_columns))), None)
     if found is None:
         name = pool.take(table, names.tenant_unique(table.name, fk.referenced), index)
-        yield ParentKey(parent, replace(index, name=name), False)
+        index = replace(index, name=name)
+        yield ParentKey(parent, index, False, parts(c, parent, index, pool, "key"))
     elif (
         found.constraint is None
         and table.kind != "partitioned"

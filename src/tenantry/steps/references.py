@@ -15,6 +15,7 @@ from tenantry.catalog import Constraint
 from tenantry.conversion import Conversion, TenantTable, tenant_columns
 from tenantry.names import QName, display, spell
 from tenantry.plan import Change, Lock, Phase
+from tenantry.steps.partitions import leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +178,21 @@ def _add(
     base = f"{phase}.{table.label}.{fk.name}"
     # Reverting a swapped primary key takes the references to it along.
     undo = (ddl.drop_constraint(table.qname, fk.name, if_exists=True),)
-    # A partitioned table takes a NOT VALID foreign key from PostgreSQL 18 on.
+    # A partitioned table takes a NOT VALID foreign key from PostgreSQL 18 on; before, it takes over those of its
+    # partitions, when they have been validated.
     split = c.online and (table.table.kind != "partitioned" or c.catalog.server.version >= 180000)
+    parts = leaves(c, table.qname) if c.online and check and not split and not present else []
+    for leaf in parts:
+        theirs = leaf.table.constraint(fk.name)
+        if theirs is None or not theirs.validated:
+            yield from _add(c, leaf, fk, phase, why, present=theirs is not None, check=True)
     if not split and not present:
         statement = ddl.add_foreign_key(table.qname, fk.name, fk, not_valid=not check)
         yield Change(
             id=base, phase=phase, object=table.label, why=why, apply=_unforced(c, table, fk, phase, statement),
             verify=verify.query(verify.constraint(table.qname, fk.name, valid=check)), revert=undo,
             lock=Lock.ACCESS_EXCLUSIVE if _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE,
-            tables=_locked(table, fk), rows=table.table.rows, bytes=table.table.bytes,
+            tables=_locked(table, fk), rows=0 if parts else table.table.rows, bytes=0 if parts else table.table.bytes,
         )  # fmt: skip
         return
     if not present:
@@ -267,5 +274,4 @@ def drop_old(c: Conversion) -> Iterator[Change]:
             revert=ddl.restore_constraint(f.table.qname, f.old),
             lock=Lock.ACCESS_EXCLUSIVE,
             tables=_locked(f.table, f.old),
-            rows=f.table.table.rows,
         )

@@ -9,6 +9,7 @@ from tenantry.catalog import Constraint
 from tenantry.conversion import Conversion
 from tenantry.names import QName
 from tenantry.plan import Change, Lock, Phase
+from tenantry.steps import partitions
 from tenantry.steps.keys import Replacement, keys
 from tenantry.steps.references import Composite, references_to
 from tenantry.steps.uniques import restore, taken_over, uses
@@ -106,6 +107,7 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint, twins: Sequenc
         why=f"The primary key of {r.table.label} starts with the tenant: two customers may use the same key.",
         apply=(
             ddl.drop_constraint(table, name),
+            *partitions.adopt(r.parts, old, primary=True),
             add,
             *(statement for t in twins for statement in _inherit(t, name)),
             *_inherit(r, name),  # its own comment wins
@@ -124,5 +126,5 @@ def _swap_primary(c: Conversion, r: Replacement, old: Constraint, twins: Sequenc
         ),
         lock=Lock.ACCESS_EXCLUSIVE,
         tables=(table,),
-        rows=r.table.table.rows if r.partitioned else 0,
+        rows=r.table.table.rows if r.partitioned and not r.parts else 0,
     )

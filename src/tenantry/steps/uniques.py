@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tenantry import ddl, names, verify
@@ -11,7 +11,10 @@ from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED
-from tenantry.steps.keys import Pool, Replacement, candidates, keys, rule, scope
+from tenantry.steps import partitions
+from tenantry.steps.keys import Replacement, candidates, keys, rule, scope
+from tenantry.steps.partitions import Part
+from tenantry.steps.pool import Pool
 
 
 def problems(c: Conversion) -> Iterator[str]:
@@ -97,26 +100,38 @@ def phase_of(c: Conversion, *, primary: bool) -> Phase:
 def _create_unique(c: Conversion, r: Replacement) -> Iterator[Change]:
     table, new = r.table, r.new
     why = f"{r.old.name} held across all customers; two of them may now use the same value."
+    yield from _build_parts(c, r.parts, Phase.ENFORCE, why)
     if r.constraint is None:
-        yield build(c, table, new, Phase.ENFORCE, why)
+        yield build(c, table, new, Phase.ENFORCE, why, r.parts)
     elif r.built or (c.online and not r.partitioned and not r.old.exclusion):
         if not r.built:
             yield build(c, table, new, Phase.ENFORCE, why)
         yield adopt(c, table, new, Phase.ENFORCE, r.constraint)
     else:
         add = ddl.add_exclusion if r.old.exclusion else ddl.add_unique
-        yield _add(table, new, Phase.ENFORCE, why, add(table.qname, new.name, new, r.constraint))
+        statement = add(table.qname, new.name, new, r.constraint)
+        yield _add(table, new, Phase.ENFORCE, why, r.parts, r.constraint, statement)
 
 
 def _create_primary(c: Conversion, r: Replacement) -> Iterator[Change]:
     """A unique index first, so that composite foreign keys can point at it before the primary key is swapped."""
-    if not r.partitioned and not r.built:
-        why = f"Ids of {r.table.label} are unique within a tenant from now on."
-        step = build(c, r.table, r.new, phase_of(c, primary=True), why)
-        # The swap gives the index the name of the primary key; resumed after it, this step is done.
-        swapped = verify.primary_key(r.table.qname, r.new.key_columns)
-        built = verify.index(QName(r.table.table.schema, r.new.name))
+    if r.built:
+        return
+    why, phase = f"Ids of {r.table.label} are unique within a tenant from now on.", phase_of(c, primary=True)
+    # The swap gives the index the name of the primary key; resumed after it, this step is done.
+    swapped = verify.primary_key(r.table.qname, r.new.key_columns)
+    wanted = [(p.table, p.index) for p in r.parts if not p.built] if r.partitioned else [(r.table, r.new)]
+    for table, index in wanted:
+        built = verify.index(QName(table.table.schema, index.name))
+        step = build(c, table, index, phase, why)
         yield replace(step, verify=verify.query(verify.either(built, swapped)))
+
+
+def _build_parts(c: Conversion, parts: Sequence[Part], phase: Phase, why: str) -> Iterator[Change]:
+    """Build concurrently what the whole table will find in its partitions."""
+    for part in parts:
+        if not part.built:
+            yield build(c, part.table, part.index, phase, why)
 
 
 def _leftover(table: TenantTable, index: Index) -> tuple[str, ...]:
@@ -125,25 +140,35 @@ def _leftover(table: TenantTable, index: Index) -> tuple[str, ...]:
     return (ddl.drop_index(QName(table.table.schema, index.name)),) if left is not None else ()
 
 
-def _add(table: TenantTable, index: Index, phase: Phase, why: str, statement: str) -> Change:
-    """Add a constraint that builds its own index."""
+def _add(
+    table: TenantTable,
+    index: Index,
+    phase: Phase,
+    why: str,
+    parts: Sequence[Part],
+    old: Constraint | None,
+    statement: str,
+) -> Change:
+    """Add a constraint that builds its own index, or takes over what its partitions have of it."""
     return Change(
         id=f"{phase}.{table.label}.{index.name}",
         phase=phase,
         object=table.label,
         why=why,
-        apply=(*_leftover(table, index), statement),
+        apply=(*_leftover(table, index), *partitions.adopt(parts, old), statement),
         verify=verify.query(verify.constraint(table.qname, index.name)),
         revert=(ddl.drop_constraint(table.qname, index.name),),
         lock=Lock.ACCESS_EXCLUSIVE,
         tables=(table.qname,),
-        rows=table.table.rows,
-        bytes=table.table.bytes,
+        rows=0 if parts else table.table.rows,
+        bytes=0 if parts else table.table.bytes,
     )
 
 
-def build(c: Conversion, table: TenantTable, index: Index, phase: Phase, why: str) -> Change:
-    """Build an index: concurrently where the profile and the table allow it."""
+def build(
+    c: Conversion, table: TenantTable, index: Index, phase: Phase, why: str, parts: Sequence[Part] = ()
+) -> Change:
+    """Build an index: concurrently where the profile and the table allow it, else from its ``parts`` if it has some."""
     concurrently = c.online and table.table.kind != "partitioned"
     name = QName(table.table.schema, index.name)
     create = ddl.create_index(table.qname, index, concurrently=concurrently)
@@ -159,8 +184,8 @@ def build(c: Conversion, table: TenantTable, index: Index, phase: Phase, why: st
         lock=Lock.SHARE_UPDATE_EXCLUSIVE if concurrently else Lock.SHARE,
         tables=(table.qname,),
         transactional=not concurrently,
-        rows=table.table.rows,
-        bytes=table.table.bytes,
+        rows=0 if parts else table.table.rows,
+        bytes=0 if parts else table.table.bytes,
     )
 
 
@@ -239,7 +264,8 @@ def parent_keys(c: Conversion) -> Iterator[Change]:
             yield adopt(c, p.table, p.index, phase)
         else:
             add = ddl.add_unique(p.table.qname, p.index.name, p.index)
-            yield _add(p.table, p.index, phase, why, add)
+            yield from _build_parts(c, p.parts, phase, why)
+            yield _add(p.table, p.index, phase, why, p.parts, None, add)
 
 
 def tenant_indexes(c: Conversion) -> Iterator[Change]:
@@ -254,7 +280,9 @@ def tenant_indexes(c: Conversion) -> Iterator[Change]:
         index = Index("", "btree", (Key(table.column),))
         name = pool.take(table.table, names.tenant_index(table.table.name, table.column), index)
         why = f"Every query on {table.label} asks for its tenant."
-        yield build(c, table, replace(index, name=name), Phase.ENFORCE, why)
+        parts = partitions.parts(c, table, index, pool, "idx")
+        yield from _build_parts(c, parts, Phase.ENFORCE, why)
+        yield build(c, table, replace(index, name=name), Phase.ENFORCE, why, parts)
 
 
 def _leads(index: Index, column: str) -> bool:

@@ -156,7 +156,15 @@ CREATE UNIQUE INDEX CONCURRENTLY "accounts_tenant_id_unique" ON "public"."accoun
 -- enforce.accounts.accounts_tenant_id_unique
 ALTER TABLE "public"."accounts" ADD CONSTRAINT "accounts_tenant_id_unique" UNIQUE USING INDEX "accounts_tenant_id_unique";
 
+-- enforce.baskets_2024.baskets_2024_tenant_id_account_id_number_opened_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "baskets_2024_tenant_id_account_id_number_opened_on_key" ON "public"."baskets_2024" USING btree ("tenant_id", "account_id", "number", "opened_on");
+
+-- enforce.baskets_rest.baskets_rest_tenant_id_account_id_number_opened_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "baskets_rest_tenant_id_account_id_number_opened_on_key" ON "public"."baskets_rest" USING btree ("tenant_id", "account_id", "number", "opened_on");
+
 -- enforce.baskets.baskets_tenant_account_number_opened_on_unique
+ALTER TABLE "public"."baskets_2024" ADD CONSTRAINT "baskets_2024_tenant_id_account_id_number_opened_on_key" UNIQUE USING INDEX "baskets_2024_tenant_id_account_id_number_opened_on_key";
+ALTER TABLE "public"."baskets_rest" ADD CONSTRAINT "baskets_rest_tenant_id_account_id_number_opened_on_key" UNIQUE USING INDEX "baskets_rest_tenant_id_account_id_number_opened_on_key";
 ALTER TABLE "public"."baskets" ADD CONSTRAINT "baskets_tenant_account_number_opened_on_unique" UNIQUE ("tenant_id", "account_id", "number", "opened_on");
 
 -- enforce.accounts.accounts_tenant_id_fk
@@ -212,6 +220,12 @@ ALTER TABLE "public"."logins" DROP CONSTRAINT "logins_inviter_fkey";
 
 -- enforce.accounts.accounts_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "accounts_tenant_id_idx" ON "public"."accounts" USING btree ("tenant_id");
+
+-- enforce.baskets_2024.baskets_2024_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "baskets_2024_tenant_id_idx" ON "public"."baskets_2024" USING btree ("tenant_id");
+
+-- enforce.baskets_rest.baskets_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "baskets_rest_tenant_id_idx" ON "public"."baskets_rest" USING btree ("tenant_id");
 
 -- enforce.baskets.baskets_tenant_id_idx.build
 CREATE INDEX "baskets_tenant_id_idx" ON "public"."baskets" USING btree ("tenant_id");

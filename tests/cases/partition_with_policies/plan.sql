@@ -56,6 +56,12 @@ ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_tenant_id_fk" FOREIGN KEY ("t
 -- enforce.notes.notes_tenant_id_fk.validate
 ALTER TABLE "public"."notes" VALIDATE CONSTRAINT "notes_tenant_id_fk";
 
+-- enforce.notes_red.notes_red_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "notes_red_tenant_id_idx" ON "public"."notes_red" USING btree ("tenant_id");
+
+-- enforce.notes_rest.notes_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "notes_rest_tenant_id_idx" ON "public"."notes_rest" USING btree ("tenant_id");
+
 -- enforce.notes.notes_tenant_id_idx.build
 CREATE INDEX "notes_tenant_id_idx" ON "public"."notes" USING btree ("tenant_id");
 

@@ -34,11 +34,23 @@ ALTER TABLE "public"."rooms" VALIDATE CONSTRAINT "rooms_tenant_id_present";
 ALTER TABLE "public"."rooms" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."rooms" DROP CONSTRAINT "rooms_tenant_id_present";
 
+-- enforce.rooms_2024.rooms_2024_pkey_tenant.build
+CREATE UNIQUE INDEX CONCURRENTLY "rooms_2024_pkey_tenant" ON "public"."rooms_2024" USING btree ("tenant_id", "code", "year");
+
+-- enforce.rooms_rest.rooms_rest_pkey_tenant.build
+CREATE UNIQUE INDEX CONCURRENTLY "rooms_rest_pkey_tenant" ON "public"."rooms_rest" USING btree ("tenant_id", "code", "year");
+
 -- enforce.rooms.rooms_tenant_id_fk
 ALTER TABLE "public"."rooms" ADD CONSTRAINT "rooms_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
 
 -- enforce.rooms.rooms_tenant_id_fk.validate
 ALTER TABLE "public"."rooms" VALIDATE CONSTRAINT "rooms_tenant_id_fk";
+
+-- enforce.rooms_2024.rooms_2024_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "rooms_2024_tenant_id_idx" ON "public"."rooms_2024" USING btree ("tenant_id");
+
+-- enforce.rooms_rest.rooms_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "rooms_rest_tenant_id_idx" ON "public"."rooms_rest" USING btree ("tenant_id");
 
 -- enforce.rooms.rooms_tenant_id_idx.build
 CREATE INDEX "rooms_tenant_id_idx" ON "public"."rooms" USING btree ("tenant_id");
@@ -157,6 +169,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."rooms" TO "app_user";
 
 -- cutover.rooms.rooms_pkey
 ALTER TABLE "public"."rooms" DROP CONSTRAINT "rooms_pkey";
+ALTER TABLE "public"."rooms_2024" ADD CONSTRAINT "rooms_2024_pkey" PRIMARY KEY USING INDEX "rooms_2024_pkey_tenant";
+ALTER TABLE "public"."rooms_rest" ADD CONSTRAINT "rooms_rest_pkey" PRIMARY KEY USING INDEX "rooms_rest_pkey_tenant";
 ALTER TABLE "public"."rooms" ADD CONSTRAINT "rooms_pkey" PRIMARY KEY ("tenant_id", "code", "year");
 
 -- cutover.rooms.observe

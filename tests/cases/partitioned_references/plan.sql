@@ -75,7 +75,15 @@ ALTER TABLE "public"."orders" VALIDATE CONSTRAINT "orders_tenant_id_present";
 ALTER TABLE "public"."orders" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."orders" DROP CONSTRAINT "orders_tenant_id_present";
 
+-- enforce.orders_new.orders_new_tenant_id_id_placed_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "orders_new_tenant_id_id_placed_on_key" ON "public"."orders_new" USING btree ("tenant_id", "id", "placed_on");
+
+-- enforce.orders_old.orders_old_tenant_id_id_placed_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "orders_old_tenant_id_id_placed_on_key" ON "public"."orders_old" USING btree ("tenant_id", "id", "placed_on");
+
 -- enforce.orders.orders_tenant_id_placed_on_unique
+ALTER TABLE "public"."orders_new" ADD CONSTRAINT "orders_new_tenant_id_id_placed_on_key" UNIQUE USING INDEX "orders_new_tenant_id_id_placed_on_key";
+ALTER TABLE "public"."orders_old" ADD CONSTRAINT "orders_old_tenant_id_id_placed_on_key" UNIQUE USING INDEX "orders_old_tenant_id_id_placed_on_key";
 ALTER TABLE "public"."orders" ADD CONSTRAINT "orders_tenant_id_placed_on_unique" UNIQUE ("tenant_id", "id", "placed_on");
 
 -- enforce.customers.customers_tenant_id_unique.build
@@ -150,8 +158,20 @@ CREATE INDEX CONCURRENTLY "customers_tenant_id_idx" ON "public"."customers" USIN
 -- enforce.invoices.invoices_tenant_id_idx.build
 CREATE INDEX CONCURRENTLY "invoices_tenant_id_idx" ON "public"."invoices" USING btree ("tenant_id");
 
+-- enforce.order_events_0.order_events_0_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "order_events_0_tenant_id_idx" ON "public"."order_events_0" USING btree ("tenant_id");
+
+-- enforce.order_events_1.order_events_1_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "order_events_1_tenant_id_idx" ON "public"."order_events_1" USING btree ("tenant_id");
+
 -- enforce.order_events.order_events_tenant_id_idx.build
 CREATE INDEX "order_events_tenant_id_idx" ON "public"."order_events" USING btree ("tenant_id");
+
+-- enforce.orders_new.orders_new_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "orders_new_tenant_id_idx" ON "public"."orders_new" USING btree ("tenant_id");
+
+-- enforce.orders_old.orders_old_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "orders_old_tenant_id_idx" ON "public"."orders_old" USING btree ("tenant_id");
 
 -- enforce.orders.orders_tenant_id_idx.build
 CREATE INDEX "orders_tenant_id_idx" ON "public"."orders" USING btree ("tenant_id");

@@ -35,7 +35,31 @@ ALTER TABLE "public"."readings" VALIDATE CONSTRAINT "readings_tenant_id_present"
 ALTER TABLE "public"."readings" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."readings" DROP CONSTRAINT "readings_tenant_id_present";
 
+-- enforce.readings_2023.readings_2023_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2023_tenant_id_site_taken_on_key" ON "public"."readings_2023" USING btree ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_rest.readings_rest_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_rest_tenant_id_site_taken_on_key" ON "public"."readings_rest" USING btree ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_2024_north.readings_2024_north_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2024_north_tenant_id_site_taken_on_key" ON "public"."readings_2024_north" USING btree ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_2024_rest.readings_2024_rest_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2024_rest_tenant_id_site_taken_on_key" ON "public"."readings_2024_rest" USING btree ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_2025_0.readings_2025_0_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2025_0_tenant_id_site_taken_on_key" ON "public"."readings_2025_0" USING btree ("tenant_id", "site", "taken_on");
+
+-- enforce.readings_2025_1.readings_2025_1_tenant_id_site_taken_on_key.build
+CREATE UNIQUE INDEX CONCURRENTLY "readings_2025_1_tenant_id_site_taken_on_key" ON "public"."readings_2025_1" USING btree ("tenant_id", "site", "taken_on");
+
 -- enforce.readings.readings_tenant_site_taken_on_unique
+ALTER TABLE "public"."readings_2023" ADD CONSTRAINT "readings_2023_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_2023_tenant_id_site_taken_on_key";
+ALTER TABLE "public"."readings_rest" ADD CONSTRAINT "readings_rest_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_rest_tenant_id_site_taken_on_key";
+ALTER TABLE "public"."readings_2024_north" ADD CONSTRAINT "readings_2024_north_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_2024_north_tenant_id_site_taken_on_key";
+ALTER TABLE "public"."readings_2024_rest" ADD CONSTRAINT "readings_2024_rest_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_2024_rest_tenant_id_site_taken_on_key";
+ALTER TABLE "public"."readings_2025_0" ADD CONSTRAINT "readings_2025_0_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_2025_0_tenant_id_site_taken_on_key";
+ALTER TABLE "public"."readings_2025_1" ADD CONSTRAINT "readings_2025_1_tenant_id_site_taken_on_key" UNIQUE USING INDEX "readings_2025_1_tenant_id_site_taken_on_key";
 ALTER TABLE "public"."readings" ADD CONSTRAINT "readings_tenant_site_taken_on_unique" UNIQUE ("tenant_id", "site", "taken_on");
 
 -- enforce.readings_2023.readings_2023_tenant_value_unique.build
@@ -46,6 +70,24 @@ ALTER TABLE "public"."readings" ADD CONSTRAINT "readings_tenant_id_fk" FOREIGN K
 
 -- enforce.readings.readings_tenant_id_fk.validate
 ALTER TABLE "public"."readings" VALIDATE CONSTRAINT "readings_tenant_id_fk";
+
+-- enforce.readings_2023.readings_2023_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_2023_tenant_id_idx" ON "public"."readings_2023" USING btree ("tenant_id");
+
+-- enforce.readings_rest.readings_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_rest_tenant_id_idx" ON "public"."readings_rest" USING btree ("tenant_id");
+
+-- enforce.readings_2024_north.readings_2024_north_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_2024_north_tenant_id_idx" ON "public"."readings_2024_north" USING btree ("tenant_id");
+
+-- enforce.readings_2024_rest.readings_2024_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_2024_rest_tenant_id_idx" ON "public"."readings_2024_rest" USING btree ("tenant_id");
+
+-- enforce.readings_2025_0.readings_2025_0_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_2025_0_tenant_id_idx" ON "public"."readings_2025_0" USING btree ("tenant_id");
+
+-- enforce.readings_2025_1.readings_2025_1_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "readings_2025_1_tenant_id_idx" ON "public"."readings_2025_1" USING btree ("tenant_id");
 
 -- enforce.readings.readings_tenant_id_idx.build
 CREATE INDEX "readings_tenant_id_idx" ON "public"."readings" USING btree ("tenant_id");

@@ -66,6 +66,12 @@ ALTER TABLE "public"."events" ADD CONSTRAINT "events_tenant_id_fk" FOREIGN KEY (
 -- enforce.events.events_tenant_id_fk.validate
 ALTER TABLE "public"."events" VALIDATE CONSTRAINT "events_tenant_id_fk";
 
+-- enforce.events_2024.events_2024_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "events_2024_tenant_id_idx" ON "public"."events_2024" USING btree ("tenant_id");
+
+-- enforce.events_rest.events_rest_tenant_id_idx.build
+CREATE INDEX CONCURRENTLY "events_rest_tenant_id_idx" ON "public"."events_rest" USING btree ("tenant_id");
+
 -- enforce.events.events_tenant_id_idx.build
 CREATE INDEX "events_tenant_id_idx" ON "public"."events" USING btree ("tenant_id");
 
