@@ -171,7 +171,8 @@ class Table:
     """A table, partitioned table, partition or foreign table.
 
     ``rows`` (estimate) and ``bytes`` (with indexes and TOAST) are 0 when unknown; neither is fingerprinted.
-    ``partition_of`` is the partitioned parent, ``parents`` the legacy inheritance parents.
+    ``partition_of`` is the partitioned parent, ``parents`` the legacy inheritance parents, ``of_type`` the
+    composite type that a typed table has its columns from.
     """
 
     schema: str
@@ -194,6 +195,7 @@ class Table:
     dropped_columns: int = 0
     extension: str | None = None
     unlogged: bool = False
+    of_type: str | None = None
     rows: int = 0
     bytes: int = 0
 

@@ -294,6 +294,8 @@ def _column_problems(c: Conversion, table: TenantTable) -> Iterator[str]:
     name, rule, existing = spell(table.qname), table.rule, table.existing
     if existing is not None:
         yield from _existing_problems(c, table, existing)
+    elif table.table.of_type is not None:
+        yield f"{name}: is a typed table (OF {table.table.of_type}) and can have no column of its own; ALTER TABLE {name} NOT OF first, or ADD ATTRIBUTE {table.column} to the type"
     if table.part:
         return
     if rule.backfill == UNDECIDED:

@@ -191,7 +191,7 @@ def _tables(rows: _Read, columns: _ByOid[Column], names: _Names, grants: _Grants
     triggers = _grouped(_triggers(rows("triggers")))
     for (
         oid, schema, name, kind, owner, rules, row_security, forced, partition, parents, partition_key,
-        columns_ever, extension, unlogged, estimate, size,
+        columns_ever, extension, unlogged, of_type, estimate, size,
     ) in rows("tables"):  # fmt: skip
         above = tuple(QName(*parent) for parent in parents)
         yield Table(
@@ -215,6 +215,7 @@ def _tables(rows: _Read, columns: _ByOid[Column], names: _Names, grants: _Grants
             dropped_columns=columns_ever - len(columns[oid]),
             extension=extension,
             unlogged=unlogged,
+            of_type=of_type,
             rows=estimate,
             bytes=size,
         )

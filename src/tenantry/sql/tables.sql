@@ -1,7 +1,7 @@
 -- Tables, partitioned tables, partitions and foreign tables.
 -- Yields: oid, schema, name, kind, owner, rules as "name (EVENT)", row_security, forced, partition (parents then holds
 -- the one table it is a part of), parents as {{schema,name},...}, partition_key, columns_ever (dropped ones too),
--- extension, unlogged, rows and bytes (with indexes and TOAST); by schema and name.
+-- extension, unlogged, of_type (NULL for a table with columns of its own), rows and bytes (with indexes and TOAST); by schema and name.
 -- Both sizes are as of the last VACUUM or ANALYZE: asking the files of thousands of tables is slow.
 WITH inheritance AS (
     SELECT i.inhrelid, pg_catalog.array_agg(ARRAY[n.nspname, p.relname] ORDER BY i.inhseqno) AS parents
@@ -51,6 +51,7 @@ SELECT
     c.relnatts AS columns_ever,
     e.extname AS extension,
     c.relpersistence = 'u' AS unlogged,
+    CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END AS of_type,
     greatest(c.reltuples, 0)::pg_catalog.int8 AS rows,
     ((c.relpages + coalesce(t.relpages, 0) + coalesce(index_pages.pages, 0) + coalesce(toast_pages.pages, 0))
         * pg_catalog.current_setting('block_size')::pg_catalog.int8)::pg_catalog.int8 AS bytes

@@ -99,6 +99,10 @@ def _role_problems(c: Conversion) -> Iterator[str]:
             what = "is a superuser" if role.superuser else "has BYPASSRLS"
             via = "" if role is app else f" and {names.app} is a member of it"
             yield f"role {role.name}: {what}{via}, so row level security does not bind the application; name another role in [roles] app"
+    mine = (app.name, *app.member_of) if app is not None else ()
+    for schema in c.catalog.schemas:
+        if schema.owner in mine and schema.name in c.spec.tenancy.schemas:
+            yield f"schema {schema.name}: belongs to {schema.owner}, which the application role {names.app} is or may become, and an owner may drop its tables; ALTER SCHEMA {quote(schema.name)} OWNER TO another role (pg_database_owner is the owner of the database)"
     if names.owner == names.app:
         yield f"[roles]: owner and app are both {names.app}; an owner can switch row level security off, so name two roles"
     elif app is not None and names.owner in app.member_of:

@@ -2,6 +2,7 @@
 -- materialized view.
 CREATE ROLE case_staff;
 CREATE ROLE case_app LOGIN IN ROLE case_staff;
+ALTER SCHEMA public OWNER TO case_staff;
 CREATE TABLE tenants (id text CONSTRAINT tenants_pkey PRIMARY KEY, name text, slug text);
 
 CREATE TABLE desks (id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT desks_pkey PRIMARY KEY);
