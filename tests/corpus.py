@@ -167,7 +167,6 @@ def build(case: Case, make_db: MakeDatabase, folder: Path, *, remember: bool = F
             update={"roles": found.roles.model_copy(update={"app": db.role("app_user")})}
         )
     with db.connect() as conn:
-        conn.execute("ANALYZE")  # a plan says how many rows a step reads
         before = introspect.read(conn)
     subject = Subject(case, db, found, before)
     if not remember:

@@ -1,5 +1,6 @@
 """Whatever the schema: it is converted, found converted and taken back without a row changed, or refused in words."""
 
+import json
 import os
 from typing import Any
 
@@ -164,9 +165,17 @@ def _catalog(db: Database) -> Catalog:
 
 
 def _whole(catalog: Catalog) -> Any:
-    """All of a catalog, less which of several keys over the same columns a foreign key stands on."""
+    """All of a catalog, less which of several keys over the same columns a foreign key stands on.
+
+    And less how a partition calls its part of an index on an expression: the server makes that name of the
+    expression's parse tree, which nobody else sees.
+    """
     whole = corpus.everything(catalog)
     for table in whole["tables"]:
+        for index in table["indexes"]:
+            if index["parent"] and any(key["expression"] for key in index["keys"]):
+                index["name"] = ""
+        table["indexes"].sort(key=json.dumps)
         for constraint in table["constraints"]:
             del constraint["referenced_index"]
     return whole

@@ -395,6 +395,16 @@ class Catalog:
                 found.setdefault(parent, []).append(t)
         return {name: tuple(tables) for name, tables in found.items()}
 
+    @cached_property
+    def holders(self) -> Mapping[tuple[QName, str], tuple[View | Function, ...]]:
+        """The views and functions that depend on a constraint, by its table and name."""
+        found: dict[tuple[QName, str], list[View | Function]] = {}
+        ones: tuple[View | Function, ...] = (*self.views, *self.functions)
+        for one in ones:
+            for key in one.keys:
+                found.setdefault(key, []).append(one)
+        return {key: tuple(held) for key, held in found.items()}
+
     def children(self, name: QName) -> tuple[Table, ...]:
         """Direct partitions and inheritance children."""
         return self._children.get(name, ())

@@ -21,7 +21,7 @@ UNMENTIONED = "the spec does not mention it; give it a scope (tenant, shared, th
 _LOOSE = re.compile(r"character\(|bpchar|(.*\.)?citext$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: these are asked for again and again
 class TenantTable:
     """A table that carries the tenant column, or will.
 
@@ -35,16 +35,16 @@ class TenantTable:
     root: QName
     part: str = ""  # "", "partition" or "child"
 
-    @property
+    @cached_property
     def qname(self) -> QName:
         return self.table.qname
 
-    @property
+    @cached_property
     def existing(self) -> Column | None:
         """The tenant column, where it is already there."""
         return self.table.column(self.column)
 
-    @property
+    @cached_property
     def label(self) -> str:
         return display(self.qname)
 

@@ -7,11 +7,9 @@ once. Nothing is asked table by table, and no table is opened or measured.
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
@@ -20,6 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from tenantry import collector
 from tenantry.catalog import (
     Catalog,
     Column,
@@ -86,7 +85,7 @@ def _ahead(cursor: psycopg.Cursor[tuple[Any, ...]], assemble: Callable[[_Read], 
 
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="tenantry-introspect") as worker,
-        _uncollected(),
+        collector.paused(),
     ):
         coming = {name: worker.submit(fetch, name) for name in QUERIES}
         try:
@@ -96,18 +95,6 @@ def _ahead(cursor: psycopg.Cursor[tuple[Any, ...]], assemble: Callable[[_Read], 
             if not isinstance(error, Exception):  # Ctrl-C: what the server is at may be waiting for a lock
                 cursor.connection.cancel_safe()
             raise
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Pause the cyclic collector: none of a catalog is garbage, and looking takes a third of the time here."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @cache

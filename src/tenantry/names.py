@@ -96,6 +96,7 @@ def columns(names: Sequence[str]) -> str:
     return ", ".join(quote(n) for n in names)
 
 
+@lru_cache(maxsize=65536)
 def literal(value: str | int | bool | None) -> str:
     """A value as an SQL literal."""
     return sql.Literal(value).as_string(None).strip()
@@ -127,7 +128,7 @@ def server_index(table: str, keys: Sequence[str], label: str, taken: Container[s
     """The name that PostgreSQL gives an index it is told none for: ``readings_2023_tenant_id_idx``.
 
     Of table and columns the longer one is cut, in bytes, until all fits; a number follows the label until the
-    name is free (its makeObjectName and ChooseRelationName; seen on 15 and 18).
+    name is free (its makeObjectName and ChooseRelationName; seen on 15 and 18). An expression it calls by its function.
     """
     unique: list[str] = []
     for key in keys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tenantry import collector
 from tenantry.catalog import Catalog
 from tenantry.conversion import UNMENTIONED, Conversion, reconcile
 from tenantry.errors import PlanError
@@ -27,6 +28,7 @@ from tenantry.steps import (
 _PHASES = list(Phase)
 
 
+@collector.paused()
 def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
     """Plan what the database still lacks; an empty plan means that it is in the declared state.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tenantry import ddl, verify
 from tenantry.catalog import Sequence as CatalogSequence
@@ -248,6 +249,7 @@ def _sequences(c: Conversion) -> list[CatalogSequence]:
     ]  # fmt: skip
 
 
+@lru_cache(maxsize=4)
 def _tenant_views(c: Conversion) -> list[View]:
     """Views over tenant rows, also through other views."""
     reach = {t.qname for t in c.tables} | {t.qname for t, _ in c.through} | {c.tenants}

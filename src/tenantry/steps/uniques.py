@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tenantry import ddl, names, verify
-from tenantry.catalog import Constraint, Index, Key
+from tenantry.catalog import Constraint, Index, Key, View
 from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, spell
 from tenantry.plan import Change, Lock, Phase
@@ -52,13 +52,12 @@ def _keep(r: Replacement) -> str:
 
 def _held(c: Conversion, r: Replacement) -> Iterator[str]:
     name, key, keep = spell(r.table.qname), r.constraint.name if r.constraint else r.old.name, _keep(r)
-    for view in c.catalog.views:
-        if (r.table.qname, key) in view.keys:
-            kind = "materialized view" if view.materialized else "view"
-            yield f"{name}: {kind} {display(view.qname)} depends on key {key} (GROUP BY it); keep the key ({keep}), or recreate the {kind} without it"
-    for function in c.catalog.functions:
-        if (r.table.qname, key) in function.keys:
-            yield f"{name}: function {display(function.qname)}({function.arguments}) depends on key {key}; keep the key ({keep}), or recreate the function without it"
+    for holder in c.catalog.holders.get((r.table.qname, key), ()):
+        if isinstance(holder, View):
+            kind = "materialized view" if holder.materialized else "view"
+            yield f"{name}: {kind} {display(holder.qname)} depends on key {key} (GROUP BY it); keep the key ({keep}), or recreate the {kind} without it"
+        else:
+            yield f"{name}: function {display(holder.qname)}({holder.arguments}) depends on key {key}; keep the key ({keep}), or recreate the function without it"
     for table, fk in r.held_by:
         if c.get(table.qname) is None:
             yield f"{name}: foreign key {fk.name} of {spell(table.qname)}, which is no tenant table, needs key {key}; keep the key ({keep}), or make {spell(table.qname)} a tenant table"
