@@ -305,6 +305,8 @@ def _keys(
 ) -> Iterator[Key]:
     for position, (number, bits) in enumerate(zip(columns, flags, strict=True), 1):
         expression, collation, opclass, operator = special.get((index, position), (None, None, None, None))
+        if number == 0:
+            expression = _still_there(expression, "an index")
         yield Key(names.get(number), expression, collation, opclass, bool(bits & 1), bool(bits & 2), operator)
 
 
