@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from tenantry import planner, spec
+from tenantry import planner, spec, status
 from tenantry.apply import apply
 from tenantry.cli import app as command
 from tenantry.cutover import cutover
@@ -117,6 +117,34 @@ def test_what_breaks_off_the_attacks_takes_everything_back(
     with pytest.raises(KeyboardInterrupt):
         cutover(db.dsn, declared)
     assert seen(db) == 2
+
+
+def test_status_says_who_decides(db: Database, declared: Spec) -> None:
+    def safe() -> str:
+        return status.to_text(status.status(db.dsn)).splitlines()[-1]
+
+    assert "Nothing is hidden yet" in safe()
+    cutover(db.dsn, declared, tables=["note"])
+    assert "the policies decide on note, and elsewhere nothing is hidden yet" in safe()
+    cutover(db.dsn, declared)
+    assert "Cut over: the policies decide. Only code that sets the tenant works" in safe()
+    cutover(db.dsn, back=True)
+    assert "Nothing is hidden yet" in safe()
+
+
+def test_where_nobody_is_exempt_the_tables_are_switched_all_the_same(db: Database, declared: Spec) -> None:
+    """An application that connects as a superuser has no rights of its own to be exempted with."""
+    with db.connect() as conn:
+        conn.execute(f"REVOKE tenantry_legacy FROM {db.role('old')}".encode())
+    assert set(cutover(db.dsn, declared).tables) == {"note", "tag", "tenants"}
+    with pytest.raises(ApplyError, match="no table is in observe mode any more; `tenantry apply` finishes"):
+        cutover(db.dsn, declared)
+
+
+def test_a_second_cut_over_is_told_that_there_was_one(db: Database, declared: Spec) -> None:
+    cutover(db.dsn, declared)
+    with pytest.raises(ApplyError, match="it was done, and nobody is exempt any more"):
+        cutover(db.dsn, declared)
 
 
 def test_the_command_says_what_was_proven(db: Database, text: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Observe mode and cut-over: nothing is hidden, everything is recorded, and then the policies decide."""
 
+import json
 from typing import Any
 
 import psycopg
@@ -276,3 +277,64 @@ def test_one_role_applies_and_another_cuts_over(db: Database, old: str) -> None:
         cutover(owner)
         assert apply(owner, plan).left == 0
         assert count(conn) == 0
+
+
+# What is kept
+
+
+@pytest.mark.usefixtures("observed")
+def test_no_data_is_recorded_of_a_statement_too_long_to_be_kept(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        conn.execute(f"SELECT id FROM note WHERE body <> 'secret {'x' * 5000} and more'".encode())
+    assert statements(db) == {"SELECT id FROM note WHERE body <> ?"}
+
+
+@pytest.mark.usefixtures("observed")
+def test_what_is_rolled_back_is_recorded_the_next_time(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        with conn.transaction(force_rollback=True):
+            count(conn)
+        assert observe(db.dsn).observations == ()
+        count(conn)
+    assert statements(db) == {"SELECT count(*) FROM note"}
+
+
+@pytest.mark.usefixtures("observed")
+def test_the_log_is_told_once_and_not_by_each_statement_that_may_not_write(db: Database, old: str) -> None:
+    with as_old(db, old) as conn:
+        told: list[str] = []
+        conn.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        conn.execute("SET client_min_messages = log")
+        for _ in range(3):
+            with conn.transaction():
+                conn.execute("SET TRANSACTION READ ONLY")
+                count(conn)
+        assert told == ["tenantry observe: note would be filtered (1 times): SELECT count(*) FROM note"]
+        count(conn)
+    (only,) = observe(db.dsn).observations
+    assert only.times == 4
+
+
+@pytest.mark.usefixtures("observed")
+def test_what_no_policy_binds_is_listed_as_unseen(db: Database, old: str) -> None:
+    with db.connect() as conn:
+        conn.execute("CREATE VIEW shown AS SELECT * FROM note")
+        conn.execute("CREATE VIEW further AS SELECT * FROM shown")
+        conn.execute("CREATE VIEW own WITH (security_invoker) AS SELECT * FROM note")
+        conn.execute(f"CREATE VIEW theirs AS SELECT * FROM note; ALTER VIEW theirs OWNER TO {old}".encode())
+        conn.execute("CREATE VIEW other AS SELECT 1")
+        conn.execute("CREATE FUNCTION notes() RETURNS int SECURITY DEFINER BEGIN ATOMIC SELECT 1; END")
+        conn.execute("CREATE FUNCTION bound() RETURNS int BEGIN ATOMIC SELECT 1; END")
+        conn.execute(f"GRANT SELECT ON shown, theirs TO {old}".encode())
+    with as_old(db, old) as conn:
+        conn.execute("SELECT * FROM shown")
+    found = observe(db.dsn)
+    assert found.observations == ()
+    told = {(u.kind, u.name) for u in found.unseen}
+    assert {name for kind, name in told if kind == "view"} == {"public.shown", "public.further"}
+    assert {name for kind, name in told if kind == "function"} == {"public.notes()"}
+    assert ("login", "postgres") in told
+    assert ("login", old) not in told
+    text = to_text(found)
+    assert "Not seen: reads through public.further, public.shown," in text
+    assert json.loads(to_json(found))["unseen"][0]["kind"] == "function"

@@ -9,6 +9,7 @@ import pytest
 from tenantry import introspect, journal, verify
 from tenantry.apply import apply
 from tenantry.catalog import Catalog
+from tenantry.cli.revert import revert as verb
 from tenantry.errors import ApplyError, CatalogError, LockTimeout
 from tenantry.names import QName
 from tenantry.plan import Plan
@@ -109,6 +110,24 @@ def test_nothing_to_revert(db: Database) -> None:
     converted(db)
     revert(db.dsn)
     assert revert(db.dsn).plans == ()
+
+
+def test_the_verb_says_that_there_is_nothing(db: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verb(db.dsn, yes=True) == 0
+    assert capsys.readouterr().out == "There is nothing to revert: no plan is applied to this database.\n"
+
+
+def test_the_verb_says_when_it_is_not_as_before(db: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(db.dsn, plan(db, column()))
+    do(db, "ALTER TABLE tags ADD COLUMN colour text")
+    assert verb(db.dsn, yes=True) == 0
+    said = capsys.readouterr().out
+    assert "1 steps of 1 plan reverted" in said
+    assert "The schema is not the one from before the conversion: what others have changed" in said
+    do(db, "ALTER TABLE tags DROP COLUMN colour")
+    apply(db.dsn, plan(db, column()))
+    assert verb(db.dsn, yes=True) == 0
+    assert "from before the conversion" not in capsys.readouterr().out
 
 
 def test_what_was_there_before_stays(db: Database) -> None:

@@ -1,16 +1,19 @@
 """status: what another terminal sees before, during and after."""
 
 import json
+import re
 from contextlib import suppress
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from tenantry.apply import apply
 from tenantry.errors import ApplyError, CatalogError
-from tenantry.progress import Batch, Event, StepStarted
+from tenantry.plan import Phase
+from tenantry.progress import Batch, Event, StepStarted, Waiting
 from tenantry.revert import revert
-from tenantry.status import Filling, Status, status
+from tenantry.status import Filling, Status, status, to_json, to_text
 from tests import runs
 from tests.runs import ROWS, backfill, change, column, do, not_null, plan, query
 from tests.servers import Database
@@ -81,7 +84,10 @@ def test_an_interrupted_backfill_says_where_it_is(db: Database) -> None:
     blocks = query(db, "SELECT cursor -> 'last' FROM tenantry.steps WHERE ordinal = 2")
     rows = query(db, "SELECT count(*) FROM notes WHERE tenant_id IS NOT NULL")
     assert (entry.state, entry.step) == ("interrupted", "backfill.notes.tenant_id")
-    assert entry.filling == Filling(1, 1, 64, blocks, rows)
+    assert entry.filling is not None
+    assert entry.filling == Filling(
+        1, 1, 64, blocks, rows, round(6400 / blocks, 1), entry.filling.rate, entry.filling.left
+    )
 
 
 def test_after_a_revert_the_newest_comes_first(db: Database) -> None:
@@ -89,6 +95,87 @@ def test_after_a_revert_the_newest_comes_first(db: Database) -> None:
     revert(db.dsn)
     apply(db.dsn, plan(db, column()))
     assert [(p.id, p.state) for p in status(db.dsn).plans] == [(2, "applied"), (1, "reverted")]
+
+
+def test_a_reverted_plan_is_at_no_phase(db: Database) -> None:
+    apply(db.dsn, plan(db, column()))
+    assert status(db.dsn).plans[0].phase is Phase.CUTOVER
+    revert(db.dsn)
+    found = status(db.dsn)
+    assert (found.plans[0].state, found.plans[0].phase, found.plans[0].step) == ("reverted", None, None)
+    assert "complete up to" not in to_text(found)
+    assert json.loads(to_json(found))["safe"] == "Nothing has changed for the application."
+
+
+def test_a_pause_says_where_and_what_may_be_deployed(db: Database) -> None:
+    enforce = replace(not_null(), phase=Phase.ENFORCE)
+    apply(db.dsn, plan(db, column(), backfill(), enforce), until=Phase.BACKFILL)
+    found = status(db.dsn)
+    (entry,) = found.plans
+    assert (entry.state, entry.paused, entry.phase, entry.step) == (
+        "paused",
+        "backfill",
+        Phase.BACKFILL,
+        enforce.id,
+    )
+    text = to_text(found)
+    assert "plan 1  paused  profile online" in text
+    assert (
+        "  complete up to phase backfill\n  paused: --until backfill was asked for; `tenantry apply` goes on"
+        in text
+    )
+    assert text.endswith("Old code works unchanged; every row that was there has its tenant.\n")
+    document = json.loads(to_json(found))
+    assert document["version"] == 1
+    assert (document["plans"][0]["state"], document["plans"][0]["paused"]) == ("paused", "backfill")
+
+
+def test_a_later_plan_does_not_undo_the_cut_over(db: Database) -> None:
+    apply(db.dsn, plan(db, column()))
+    enforce = replace(not_null(), phase=Phase.ENFORCE)
+    apply(db.dsn, plan(db, backfill(), enforce), until=Phase.BACKFILL)
+    assert to_text(status(db.dsn)).endswith("Only code that sets the tenant works.\n")
+
+
+def test_how_fast_and_how_long(db: Database) -> None:
+    seen, told = list[Status](), list[Batch]()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Batch):
+            told.append(event)
+            seen.append(status(db.dsn))
+
+    apply(db.dsn, plan(db, column(), backfill(rows=ROWS)), listen=listen)
+    for event, found in zip(told, seen, strict=True):
+        (entry,) = found.plans
+        assert entry.filling is not None
+        assert (entry.filling.done, entry.filling.blocks) == (event.done_blocks, event.of_blocks)
+        assert (entry.rows, entry.of_rows, entry.filling.rows) == (event.rows, ROWS, event.rows)
+        assert entry.filling.rate > 0
+        assert event.rate > 0
+        assert event.left is not None
+        assert entry.filling.left == pytest.approx(event.left, abs=0.5)
+    assert told[0].left
+    assert told[-1].left == 0
+    text = to_text(seen[0])
+    assert re.search(r"filling: \d+ %, block 64 of \d+, \d+ rows, \d+ rows/s, \d+ s left\n", text)
+    assert f"rows filled in all, of about {ROWS}" in text
+
+
+def test_waits_are_added_up_over_runs(db: Database) -> None:
+    def stopping(event: Event) -> None:
+        if isinstance(event, Waiting):
+            raise KeyboardInterrupt
+
+    made = plan(db, column())
+    for _ in range(2):
+        with runs.holding(db, "LOCK TABLE notes IN ACCESS SHARE MODE"), suppress(KeyboardInterrupt):
+            apply(db.dsn, made, listen=stopping)
+    (entry,) = status(db.dsn).plans
+    assert (entry.state, entry.waits, entry.retries) == ("interrupted", 2, 0)
+    assert "  waited for locks 2 times, 0 tries begun again\n" in to_text(status(db.dsn))
+    apply(db.dsn, made)
+    assert status(db.dsn).plans[0].waits == 2
 
 
 def test_it_waits_for_nobody(db: Database) -> None:

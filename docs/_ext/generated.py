@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from tenantry import cli, spec
+from tenantry import checks, cli, spec
 
 _MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -100,6 +100,7 @@ _SECTIONS = (
     ("`[roles]`", "Roles", ""),
     ("`[audit]`", "Audit", "Without this section no trail is made."),
     ("`[render]`", "Render", ""),
+    ("`[[waivers]]`", "Waiver", "Either `check` and `object`, or `fingerprint`."),
     ("`[tables.NAME]`", "TableRule", "`NAME` is `table` or `\"schema.table\"`; without a schema it is `public`."),
     ("`unique.KEY`", "UniqueRule", "Short: `\"tenant\"`."),
     ("`backfill`: a constant", "Constant", '`backfill = { constant = "…" }`'),
@@ -138,6 +139,8 @@ def _type(value: Mapping[str, Any]) -> str:
             return f"table of {_type(inner)}"
         case {"type": "array", "items": inner}:
             return f"list of {_type(inner)}"
+        case {"format": "date"}:
+            return "date"
     return {"string": "text", "boolean": "true or false", "integer": "whole number"}[value["type"]]
 
 
@@ -149,6 +152,56 @@ _REFERRED = {
 
 def _toml(default: Any) -> str:
     return "" if default in (None, "") else _code(json.dumps(default))
+
+
+# The checks
+
+
+# First digit of the id: what the checks are about.
+_TOPICS = {
+    "1": "Roles", "2": "Row level security", "3": "Policies", "4": "Keys and the tenant column",
+    "5": "Views, functions, triggers", "6": "Rights", "7": "Settings and the server", "8": "The trail",
+    "9": "Speed and completeness",
+}  # fmt: skip
+# What stands for the names in braces of a sabotage.
+_NAMES = {
+    "app": "app_user", "owner": "skills_owner", "database": "catalog", "schema": "public", "table": "skills",
+    "child": "ratings", "key": "id", "key_type": "text", "column": "tenant_id", "policy": "tenant_isolation",
+    "setting": "app.current_tenant_id", "now": "current_setting('app.current_tenant_id', true)", "trail": "audit_logs",
+    "tenants": "tenants", "shared": "countries", "event_trigger": "guard",
+}  # fmt: skip
+
+
+def check_pages() -> str:
+    """Every check, from the headers of their files."""
+    lines: list[str] = []
+    for digit, topic in _TOPICS.items():
+        lines += [f"## {topic}", ""]
+        for check in checks.all_checks():
+            if check.id.startswith(digit):
+                lines += _check(check)
+    return "\n".join(lines)
+
+
+def _check(check: Any) -> Iterator[str]:
+    yield f"### {check.id} `{check.slug}`"
+    yield ""
+    since = f" · PostgreSQL {check.since} and later" if check.since else ""
+    yield f"**{check.level}** · {check.title} · {check.controls}{since}"
+    yield ""
+    yield _prose(check.why)
+    yield ""
+    yield f"*What to do:* {_prose(check.fix)}"
+    yield ""
+    yield "```sql"
+    for statement in check.sabotage:
+        yield re.sub(r"\{(\w+)\}", lambda m: _NAMES[m[1]], statement) + ";"
+    yield "```"
+    yield ""
+
+
+def _prose(text: str) -> str:
+    return text.replace("_", "\\_").replace("*", "\\*").replace("<", "\\<")
 
 
 # Markdown
@@ -167,4 +220,4 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"commands": commands, "keys": keys}
+GENERATED: Mapping[str, Callable[[], str]] = {"checks": check_pages, "commands": commands, "keys": keys}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
@@ -13,27 +13,31 @@ import psycopg
 from tenantry import introspect, journal
 from tenantry import session as sessions
 from tenantry.errors import ApplyError, Drift
-from tenantry.journal import Cursor, PlanRow, StepRow
-from tenantry.names import QName, display
+from tenantry.filling import fill
+from tenantry.journal import Entry, PlanRow, StepRow
 from tenantry.plan import Backfill, Change, Lock, Phase, Plan
-from tenantry.progress import Batch, Listener, StepDone, StepSkipped, StepStarted, silent
-from tenantry.session import Session
-from tenantry.throttle import throttle
-
-# A batch of a backfill: seconds that it should take, and blocks (of 8 KiB as a rule) that it may cover.
-BATCH_SECONDS = 0.25
-FIRST_BLOCKS, FEWEST_BLOCKS, MOST_BLOCKS = 64, 8, 16384
-# A table of that many blocks is filled in that many turns.
-MANY_BLOCKS, TURNS = 256, 16
-# Updates of the whole table after the batches, for rows that came meanwhile without a tenant.
-SWEEPS = 3
+from tenantry.preflight import Preflight, preflight
+from tenantry.progress import (
+    Event,
+    Listener,
+    StepDone,
+    StepSkipped,
+    StepStarted,
+    Tally,
+    Throttled,
+    Waiting,
+    silent,
+)
+from tenantry.session import Session, Stopped, never
+from tenantry.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a run of :func:`apply` did; ``plan_id`` is the plan's in the journal, None for an empty plan.
 
-    ``left`` counts the steps of later phases that were not asked for.
+    ``left`` counts the steps that were not reached: of later phases that were not asked for, or all that were to
+    come when the run was asked to stop, which ``stopped`` says. ``rows`` and ``tally`` are those of this run.
     """
 
     plan_id: int | None
@@ -42,33 +46,90 @@ class Applied:
     rows: int
     seconds: float
     left: int = 0
+    stopped: bool = False
+    tally: Tally = field(default_factory=Tally, compare=False)
 
 
-def apply(dsn: str, plan: Plan, *, until: Phase | None = None, listen: Listener | None = None) -> Applied:
+def apply(
+    dsn: str,
+    plan: Plan,
+    *,
+    until: Phase | None = None,
+    listen: Listener | None = None,
+    stop: Callable[[], bool] = never,
+    checked: Callable[[Preflight], None] | None = None,
+) -> Applied:
     """Bring a database to the state that a plan describes; run it again to resume after any interruption.
 
     ``until`` is the last phase to run: a place to stop for days. The plan stays open until the rest is run.
+    ``stop`` is asked between steps, batches and tries; once it answers True, the run ends there, cleanly
+    (``threading.Event().is_set`` is such a function). No signal handler is installed here.
+    ``checked`` is told what the preflight found, before it may refuse and before anything changes.
 
     Raises Drift when the plan was made for another catalog, LockTimeout when a lock cannot be had, ApplyError
     for whatever else a step meets (what is done stays done), CatalogError for a server that cannot be used.
     """
     begun = time.monotonic()
-    with sessions.runner(dsn, "apply", listen or silent) as session:
-        resumed = _check_catalog(session, plan)
+    told = _Told(listen or silent)
+    with sessions.runner(dsn, "apply", told.hear, stop) as session:
+        resumed = check_catalog(session, plan)
         if not plan:
             return Applied(None, 0, 0, 0, time.monotonic() - begun)
         known = journal.steps(session.conn, resumed.id) if resumed else {}
-        _check_sources(session, plan, known)
+        found = preflight(session.conn, plan, left(plan, known, until))
+        if checked is not None:
+            checked(found)
+        found.refuse()
+        check_sources(session, plan, known)
         journal.ensure(session.conn)
-        run = _Run(session, plan, resumed.id if resumed else journal.begin(session.conn, plan), known)
-        phases = list(Phase)
-        wanted = phases if until is None else phases[: phases.index(until) + 1]
-        filled = [_step(run, number, step) for number, step in enumerate(plan, 1) if step.phase in wanted]
-        left = len(plan.steps) - len(filled)
-        if not left:
-            journal.finish(session.conn, run.plan_id)
-    rows = [n for n in filled if n is not None]
-    return Applied(run.plan_id, len(rows), len(filled) - len(rows), sum(rows), time.monotonic() - begun, left)
+        plan_id = resumed.id if resumed else journal.begin(session.conn, plan)
+        return _go(_Run(session, plan, plan_id, known, told, Throttle(session)), until, begun)
+
+
+def left(plan: Plan, known: Mapping[int, StepRow], until: Phase | None) -> tuple[Change | Backfill, ...]:
+    """The steps that a run will reach and that the journal does not hold as done."""
+    phases = list(Phase)
+    wanted = phases if until is None else phases[: phases.index(until) + 1]
+    done = {number for number, row in known.items() if row.state in ("done", "skipped")}
+    return tuple(s for n, s in enumerate(plan, 1) if s.phase in wanted and n not in done)
+
+
+def _go(run: _Run, until: Phase | None, begun: float) -> Applied:
+    """Run the steps that are wanted, and enter how it ended."""
+    conn, steps, filled = run.session.conn, run.plan.steps, list[int | None]()
+    phases = list(Phase)
+    wanted = phases if until is None else phases[: phases.index(until) + 1]
+    journal.pause(conn, run.plan_id, None)
+    stopped = False
+    try:
+        for number, step in enumerate(steps, 1):
+            if step.phase in wanted:
+                run.session.go_on()
+                filled.append(_step(run, number, step))
+    except Stopped:
+        stopped = True
+    left = len(steps) - len(filled)
+    if not left:
+        journal.finish(conn, run.plan_id)
+    elif stopped or until:
+        journal.pause(conn, run.plan_id, "stop" if stopped or not until else until.value)
+    done, tally = sum(rows is not None for rows in filled), run.session.tally
+    skipped, seconds = len(filled) - done, time.monotonic() - begun
+    return Applied(run.plan_id, done, skipped, tally.rows, seconds, left, stopped, tally)
+
+
+@dataclass(slots=True)
+class _Told:
+    """Passes on what happens, and enters waits in the journal, for whoever looks from another terminal."""
+
+    listen: Listener
+    entry: Entry | None = None
+
+    def hear(self, event: Event) -> None:
+        if self.entry is not None and isinstance(event, Waiting | Throttled):
+            with contextlib.suppress(psycopg.Error):  # told in vain; the next statement says why
+                self.entry.record("running")
+        self.listen(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +140,18 @@ class _Run:
     plan: Plan
     plan_id: int
     known: Mapping[int, StepRow]
+    told: _Told
+    throttle: Throttle
 
-    def record(
-        self,
-        number: int,
-        state: journal.State,
-        rows: int | None = None,
-        cursor: Cursor | None = None,
-        error: str | None = None,
-    ) -> None:
-        step = self.plan.steps[number - 1]
-        conn = self.session.conn
-        journal.record(conn, self.plan_id, number, step.id, state, rows=rows, cursor=cursor, error=error)
+    def entry(self, number: int, step: Change | Backfill) -> Entry:
+        conn, known = self.session.conn, self.known.get(number)
+        return Entry(conn, self.plan_id, number, step.id, known, self.session.tally)
 
 
 # Before anything changes
 
 
-def _check_catalog(session: Session, plan: Plan) -> PlanRow | None:
+def check_catalog(session: Session, plan: Plan) -> PlanRow | None:
     """The run to resume, if there is one. Raises Drift."""
     history = journal.plans(session.conn) if journal.present(session.conn) else []
     current = [p for p in history if p.reverted_at is None]
@@ -117,14 +172,15 @@ def _check_catalog(session: Session, plan: Plan) -> PlanRow | None:
     )
 
 
-def _check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) -> None:
+def check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) -> None:
     """Raise ApplyError, for all tables at once, if a source leaves rows without a tenant."""
     problems = []
     for number, step in enumerate(plan, 1):
-        if isinstance(step, Backfill) and not _holds(session, step, known.get(number)):
+        if isinstance(step, Backfill) and not holds(session, step, known.get(number)):
             count = session.count(step.id, step.unresolved)
             if count:
-                problems.append(f"{step.object}: its backfill source yields no tenant for {_rows(count)}")
+                rows = f"{count} row{'s' if count != 1 else ''}"
+                problems.append(f"{step.object}: its backfill source yields no tenant for {rows}")
     if problems:
         raise ApplyError(
             "\n  - ".join(["rows would be left without a tenant; nothing was changed:", *problems])
@@ -133,7 +189,7 @@ def _check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) -
         )
 
 
-def _holds(session: Session, step: Change | Backfill, known: StepRow | None) -> bool:
+def holds(session: Session, step: Change | Backfill, known: StepRow | None) -> bool:
     """Whether a step is done: the database says so, and the journal only where it may not say.
 
     An owner without BYPASSRLS cannot look for unfilled rows once the table is under FORCE.
@@ -151,23 +207,28 @@ def _holds(session: Session, step: Change | Backfill, known: StepRow | None) -> 
 
 def _step(run: _Run, number: int, step: Change | Backfill) -> int | None:
     """Run one step; returns the rows that it filled, None if there was nothing to do."""
-    session, known, of = run.session, run.known.get(number), len(run.plan.steps)
+    session, entry, of = run.session, run.entry(number, step), len(run.plan.steps)
     session.check()
-    if _holds(session, step, known):
-        state: journal.State = "done" if _ours(step, known) else "skipped"
-        if known is None or known.state != state:
-            run.record(number, state)
+    if holds(session, step, entry.known):
+        state: journal.State = "done" if _ours(step, entry.known) else "skipped"
+        if entry.known is None or entry.known.state != state:
+            entry.record(state)
         session.listen(StepSkipped(step.id, number, of))
         return None
     session.listen(StepStarted(step.id, number, of))
     begun = time.monotonic()
+    run.told.entry = entry
     try:
-        rows = _perform(run, number, step)
+        rows = _perform(run, entry, step)
     except ApplyError as error:
         with contextlib.suppress(psycopg.Error):  # the connection may be what failed
-            run.record(number, "failed", error=str(error))
+            entry.record("failed", error=str(error))
         raise
-    session.listen(StepDone(step.id, rows, time.monotonic() - begun))
+    finally:
+        run.told.entry = None
+    waited = entry.waited()
+    seconds = time.monotonic() - begun
+    session.listen(StepDone(step.id, rows, seconds, waited.waits, waited.retries, waited.throttled))
     return rows
 
 
@@ -181,37 +242,33 @@ def _ours(step: Change | Backfill, known: StepRow | None) -> bool:
     return known.state == "done" or isinstance(step, Backfill) or not step.transactional
 
 
-def _perform(run: _Run, number: int, step: Change | Backfill) -> int:
+def _perform(run: _Run, entry: Entry, step: Change | Backfill) -> int:
     session = run.session
     match step:
         case Change(transactional=True):
-            session.persist(step.id, partial(_in_transaction, run, number, step))
+            session.persist(step.id, partial(_in_transaction, session, entry, step))
             return 0
         case Change():
-            run.record(number, "running")
+            entry.record("running")
             session.persist(step.id, partial(_outside_transaction, session, step))
             _confirm(session, step)
-            run.record(number, "done")
+            entry.record("done")
             return 0
         case Backfill():
-            return _backfill(run, number, step)
+            return fill(session, step, entry, run.throttle)
 
 
-def _in_transaction(run: _Run, number: int, step: Change) -> None:
+def _in_transaction(session: Session, entry: Entry, step: Change) -> None:
     # A validation waits without making anybody else wait.
     timeout = 0 if step.lock is Lock.SHARE_UPDATE_EXCLUSIVE else sessions.LOCK_TIMEOUT
-    with run.session.transaction(step.id, timeout):
-        if step.tables and step.lock in _BLOCKING:
-            run.session.reserve(step.id, step.tables)
-            run.session.seize(step.id, partial(_statements, run.session, step))
+    with session.transaction(step.id, timeout):
+        if step.tables and step.lock.blocks:
+            session.reserve(step.id, step.tables)
+            session.seize(step.id, partial(_statements, session, step))
         else:
-            _statements(run.session, step)
-        _confirm(run.session, step)
-        run.record(number, "done")
-
-
-# The locks that make an application wait, for reading or for writing.
-_BLOCKING = (Lock.SHARE, Lock.SHARE_ROW_EXCLUSIVE, Lock.ACCESS_EXCLUSIVE)
+            _statements(session, step)
+        _confirm(session, step)
+        entry.record("done")
 
 
 def _statements(session: Session, step: Change) -> None:
@@ -238,131 +295,3 @@ def _confirm(session: Session, step: Change) -> None:
             f"the plan is wrong: look at {step.object}, then run `tenantry apply` again, or `tenantry plan`.",
             step=step.id,
         )
-
-
-# Backfill
-
-
-def next_blocks(blocks: int, seconds: float) -> int:
-    """How many blocks the next batch should cover, after one of ``blocks`` took ``seconds``.
-
-    It may double at most, since a batch can be quick by chance, and shrink as much as it must.
-    """
-    wanted = blocks * BATCH_SECONDS / seconds if seconds > 0 else MOST_BLOCKS
-    return int(min(max(min(wanted, blocks * 2), FEWEST_BLOCKS), MOST_BLOCKS))
-
-
-def _backfill(run: _Run, number: int, step: Backfill) -> int:
-    """Fill a table batch by batch, from where an earlier run stopped; returns the rows filled now."""
-    known = run.known.get(number)
-    if known is None or known.state not in ("running", "failed"):
-        known = None
-    start = known.cursor if known and known.cursor else Cursor(0, 0, 0)
-    before = known.rows if known else 0
-    run.record(number, "running", before, start)
-    sizes = [_blocks(run.session, step, name) for name, _ in step.batches]
-    rows = before
-    for relation in range(start.relation, len(step.batches)):
-        first = start.next if relation == start.relation else 0
-        turn = start.turn if relation == start.relation else 0
-        rows = _fill(run, number, step, Cursor(relation, first, sizes[relation], turn), rows, sizes)
-    rows = _sweep(run, number, step, rows)
-    run.record(number, "done", rows)
-    return rows - before
-
-
-def _blocks(session: Session, step: Backfill, name: QName) -> int:
-    row = session.conn.execute(
-        "SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8"
-        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = %s AND c.relname = %s",
-        name,
-    ).fetchone()
-    if row is None:
-        raise ApplyError(
-            f"step {step.id}: table {display(name)} is not there any more; run `tenantry plan` again",
-            step=step.id,
-        )
-    return int(row[0])
-
-
-def _fill(run: _Run, number: int, step: Backfill, at: Cursor, rows: int, sizes: Sequence[int]) -> int:
-    """Fill one physical table from ``at`` on; returns the rows filled so far, of all tables."""
-    size, behind, turns = FIRST_BLOCKS, sum(sizes[: at.relation]), _turns(step, at)
-    patient = True
-    while at.turn < turns:
-        while at.next < at.last:
-            to = replace(at, next=min(at.next + size, at.last))
-            rows, seconds = run.session.persist(step.id, partial(_batch, run, number, step, at, to, rows))
-            passed = at.last * at.turn + to.next
-            run.session.listen(Batch(step.id, rows, behind + passed // turns, sum(sizes)))
-            size, at = next_blocks(size, seconds), to
-            patient = patient and throttle(run.session, step.id)
-        at = replace(at, next=0, turn=at.turn + 1)
-    return rows
-
-
-def _turns(step: Backfill, at: Cursor) -> int:
-    """How often a table is walked: a big one in several turns, each for every n-th row of a block.
-
-    Measured on 4.2 million rows: 16 turns filled 1.35 times the rows per second of one UPDATE, with half the WAL
-    and hardly any growth. A small table fits into one batch anyhow.
-    """
-    picks = "%(turn)s" in step.batches[at.relation][1]
-    return TURNS if picks and at.last >= MANY_BLOCKS else 1
-
-
-def _batch(run: _Run, number: int, step: Backfill, at: Cursor, to: Cursor, rows: int) -> tuple[int, float]:
-    """Fill the blocks from ``at`` to before ``to``; returns the rows of all batches, and its own seconds."""
-    begun = time.monotonic()
-    bounds = {"first": f"({at.next},0)", "last": f"({to.next},0)", "turn": at.turn, "turns": _turns(step, at)}
-    with run.session.transaction(step.id, sessions.LOCK_TIMEOUT):
-        rows += _surrounded(run.session, step, step.batches[at.relation][1], bounds)
-        run.record(number, "running", rows, to)
-    return rows, time.monotonic() - begun
-
-
-def _surrounded(
-    session: Session, step: Backfill, statement: str, bounds: Mapping[str, object] | None = None
-) -> int:
-    for before in step.before:
-        session.run(step.id, before)
-    count = session.run(step.id, statement, bounds)
-    # Pending trigger events would forbid to alter the table again.
-    session.run(step.id, "SET CONSTRAINTS ALL IMMEDIATE")
-    for after in step.after:
-        session.run(step.id, after)
-    return count
-
-
-def _sweep(run: _Run, number: int, step: Backfill, rows: int) -> int:
-    """Fill what came while the batches ran; returns all rows. Raises ApplyError if some are left."""
-    for _ in range(SWEEPS):
-        if run.session.ask(step.id, step.verify):
-            return rows
-        rows += run.session.persist(step.id, partial(_whole, run, number, step, rows))
-    if run.session.ask(step.id, step.verify):
-        return rows
-    # Only now: what the application filled by itself may be unknown to the source.
-    left = run.session.count(step.id, step.unresolved)
-    reason = (
-        f"the source yields no tenant for {_rows(left)}; correct them, or change the source in the spec"
-        if left
-        else "more keep arriving; make the application set the tenant, or pause it"
-    )
-    raise ApplyError(
-        f"step {step.id}: after {SWEEPS} sweeps {step.object} still has rows without a tenant: {reason}. "
-        "The rows filled so far stay filled. Then run `tenantry apply` again.",
-        step=step.id,
-    )
-
-
-def _whole(run: _Run, number: int, step: Backfill, rows: int) -> int:
-    with run.session.transaction(step.id, sessions.LOCK_TIMEOUT):
-        count = _surrounded(run.session, step, step.update)
-        run.record(number, "running", rows + count)
-    return count
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s' if count != 1 else ''}"

@@ -27,27 +27,10 @@ from tenantry.steps.observe import POLICY, ROLE, policy
 
 # Longest wait for all locks together in one try; nothing queues behind the barrier for longer.
 BARRIER_MS = 100
+# Longest wait for the weak locks before it, which stop nobody.
+RESERVE_MS = 3000
 TRIES = 100
 
-_TABLES = """
-SELECT n.nspname, c.relname,
-    EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'observe') AS watched
-FROM pg_catalog.pg_policy i
-JOIN pg_catalog.pg_class c ON c.oid = i.polrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE i.polname = 'tenant_isolation' AND c.relrowsecurity AND c.relforcerowsecurity
-ORDER BY 1, 2
-"""
-# Whoever is exempt, by whose grant, and whether that can be revoked here. Since PostgreSQL 16 a membership may give nothing (as that of a role's
-# creator); before, inherit_option in the LATERAL subquery means the column of "before".
-_MEMBERS = """
-SELECT m.rolname, g.rolname, pg_catalog.pg_has_role(g.oid, 'USAGE') FROM (VALUES (true)) AS before (inherit_option)
-CROSS JOIN LATERAL (SELECT member, roleid, grantor, inherit_option FROM pg_catalog.pg_auth_members) AS a
-JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
-JOIN pg_catalog.pg_roles m ON m.oid = a.member
-JOIN pg_catalog.pg_roles g ON g.oid = a.grantor
-WHERE r.rolname = %s AND a.inherit_option ORDER BY 1, 2
-"""
 # Policies of other databases that the same role opens.
 _ELSEWHERE = """
 SELECT d.datname FROM pg_catalog.pg_shdepend s
@@ -125,7 +108,10 @@ def _proven(
 
 
 def _switch(conn: sessions.Conn, tables: Sequence[str], back: bool) -> CutOver:
-    found = {QName(schema, name): watched for schema, name, watched in conn.execute(_TABLES)}
+    found = {
+        QName(schema, name): watched
+        for schema, name, watched in conn.execute(sessions.load("observed_tables"))
+    }
     chosen = [_known(text, found) for text in tables]
     role = conn.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [ROLE]).fetchone()
     if role is None:
@@ -146,13 +132,20 @@ def _known(text: str, found: dict[QName, bool]) -> QName:
 
 
 def _all(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
-    """Revoke the membership behind a barrier; drop the policies where it is another's or another database's too."""
+    """Revoke the membership behind a barrier; drop the policies where nobody has it, or not of this database alone."""
     names = [n for n, watched in found.items() if watched]
-    members = conn.execute(_MEMBERS, [ROLE]).fetchall()
-    if not names or not members:
-        raise ApplyError("nothing to cut over: no table is in observe mode, or nobody is exempt any more")
+    members = conn.execute(sessions.load("observed_members"), {"role": ROLE}).fetchall()
+    if not names:
+        raise ApplyError(
+            "nothing to cut over: no table is in observe mode any more; `tenantry apply` finishes"
+        )
+    if not members and _remembered(conn):
+        raise ApplyError(
+            "nothing to cut over: it was done, and nobody is exempt any more; "
+            "`tenantry apply` finishes, `tenantry cutover --back` undoes it"
+        )
     shared = conn.execute(_ELSEWHERE, [ROLE]).fetchone() is not None
-    if shared or not all(revocable for _, _, revocable in members):
+    if shared or not members or not all(revocable for _, _, revocable in members):
         return _by_table(conn, names, back=False)
     with conn.transaction():
         conn.execute(_REMEMBER)
@@ -182,12 +175,9 @@ def _forget(names: Sequence[QName]) -> list[str]:
 def _back(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
     """Grant the membership again, and give tables that were cut over one by one their policy back."""
     begun = time.monotonic()
-    remembered: list[str] = []
-    if conn.execute(_REMEMBERED).fetchone() == (True,):
-        remembered = [str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY 1")]
     inherit = "" if conn.info.server_version < 160000 else " WITH INHERIT TRUE"
     with conn.transaction():
-        for member in remembered:
+        for member in _remembered(conn):
             conn.execute(f"GRANT {quote(ROLE)} TO {quote(member)}{inherit}".encode())
         for statement in _forget(list(found)):
             conn.execute(statement.encode())
@@ -197,6 +187,13 @@ def _back(conn: sessions.Conn, found: dict[QName, bool]) -> CutOver:
         again = _by_table(conn, bare, back=True)
         return CutOver(tuple(display(n) for n in found), seconds + again.seconds, again.tries)
     return CutOver(tuple(display(n) for n in found), seconds, 1)
+
+
+def _remembered(conn: sessions.Conn) -> list[str]:
+    """The roles that were exempt before the cut-over."""
+    if conn.execute(_REMEMBERED).fetchone() != (True,):
+        return []
+    return [str(r) for (r,) in conn.execute("SELECT role FROM tenantry.legacy_members ORDER BY 1")]
 
 
 def _by_table(conn: sessions.Conn, names: Sequence[QName], back: bool) -> CutOver:
@@ -217,16 +214,23 @@ def _barrier(
     """Lock every table, in one fixed order, run the statements and commit; let go and try again if a lock is slow."""
     tables = ", ".join(qualified(n) for n in sorted(locked))
     for tried in range(1, TRIES + 1):
-        begun = time.monotonic()
         try:
             with conn.transaction():
+                # Nobody who reads or writes waits for this one, and an autovacuum gives way to it within a second.
+                conn.execute(f"SET LOCAL lock_timeout = '{RESERVE_MS}ms'".encode())
+                conn.execute(f"LOCK TABLE {tables} IN SHARE UPDATE EXCLUSIVE MODE".encode())
+                begun = time.monotonic()
                 # lock_timeout counts for each table anew; this counts for all of them together.
                 conn.execute(f"SET LOCAL statement_timeout = '{BARRIER_MS}ms'".encode())
                 conn.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE".encode())
                 for statement in statements:
                     conn.execute(statement.encode())
             return CutOver(tuple(display(n) for n in told), time.monotonic() - begun, tried)
-        except (psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected):
+        except (
+            psycopg.errors.QueryCanceled,
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DeadlockDetected,
+        ):
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - spreads the tries
         except psycopg.Error as error:
             raise sessions.failure("cutover", "", tables, error) from error

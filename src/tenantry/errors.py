@@ -10,6 +10,7 @@
     ├── TamperError     the trail is broken at a record
     └── TenantError     runtime
         ├── NoTenant      work outside a tenant scope
+        ├── MixedTenants  one tenant's work in the scope or transaction of another
         ├── UnknownTenant
         └── ExemptRole    the connection's role is not bound by row level security
 
@@ -84,9 +85,22 @@ class NoTenant(TenantError):
     """Work was attempted outside a tenant scope."""
 
 
+class MixedTenants(TenantError):
+    """One tenant's work met the scope, the transaction or the cursor of another; it was not done."""
+
+
 class UnknownTenant(TenantError):
     """The tenant does not exist."""
 
 
 class ExemptRole(TenantError):
-    """The connection's role is not bound by row level security."""
+    """The connection's role is not bound by row level security: every reason found, with the SQL that mends it.
+
+    ``reasons`` holds pairs of a sentence and a statement; the statement is empty where none mends it.
+    """
+
+    def __init__(self, role: str, reasons: Sequence[tuple[str, str]]) -> None:
+        self.role = role
+        self.reasons = tuple(reasons)
+        lines = [f"  - {why}" + (f"\n    {mend};" if mend else "") for why, mend in self.reasons]
+        super().__init__("\n".join([f"role {role} is not bound by row level security:", *lines]))

@@ -4,26 +4,94 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-Level = Literal["error", "warning", "info"]
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # worst first
 Status = Literal["held", "breached", "skipped", "error"]
+# What a check needs to know before it can look: nothing, the application's role, one that privileges bind,
+# which tables are tenants', which setting carries the tenant, the audit trail.
+Need = Literal["role", "app", "tenancy", "setting", "trail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question about a database: a query that yields a row for each thing found.
+
+    ``controls`` names what an auditor asks for; ``sabotage`` are statements that make it find something on a
+    converted database, with names in braces (see the reference of checks). ``since`` is the first major version
+    of PostgreSQL that knows what is asked about.
+    """
+
+    id: str
+    slug: str
+    level: Level
+    title: str
+    why: str
+    fix: str
+    controls: str
+    sabotage: tuple[str, ...]
+    needs: tuple[Need, ...] = ()
+    since: int = 0
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a static check reports about one object."""
+    """One thing that a static check reports about one object.
+
+    ``detail`` names the part of the object that is meant (a policy, a key, a privilege) where one object can have
+    several findings of a check.
+    """
 
     check: str
     level: Level
     object: str
     message: str
     fix: str = ""
+    detail: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Stable across runs, dumps and restores: made from names only."""
-        return hashlib.sha256(f"{self.check}\x1f{self.object}".encode()).hexdigest()[:16]
+        parts = (self.check, self.object, self.detail) if self.detail else (self.check, self.object)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A finding that somebody answers for, until a day."""
+
+    finding: Finding
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The record of one run of ``check``.
+
+    ``skipped`` are the checks that could not be run. ``findings`` count; ``waived`` and ``known`` (in the baseline) do not. ``gone`` are fingerprints of the
+    baseline that were not found again. ``not_looked_at`` says in plain words what was left out.
+    """
+
+    when: str
+    server: str
+    role: str
+    tenancy: str
+    checks: tuple[Check, ...]
+    skipped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    not_looked_at: tuple[str, ...]
+    waived: tuple[Waived, ...] = ()
+    known: tuple[Finding, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """True when no finding at error level counts."""
+        return not any(f.level == "error" for f in self.findings)
 
 
 @dataclass(frozen=True, slots=True)

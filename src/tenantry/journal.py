@@ -7,7 +7,7 @@ Every function runs on the caller's connection and in the caller's transaction, 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib import resources
 from typing import Literal
@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from tenantry.errors import ApplyError, CatalogError
 from tenantry.names import quote
 from tenantry.plan import Plan
+from tenantry.progress import Tally
 
 LAYOUT = 1
 
@@ -38,8 +39,21 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a backfill is: blocks ``done`` ``of`` all its tables, rows per second, seconds ``left``."""
+
+    done: int
+    of: int
+    rate: float
+    left: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StepRow:
-    """What the journal knows of one step; ``ordinal`` counts from 1."""
+    """What the journal knows of one step; ``ordinal`` counts from 1.
+
+    ``waits``, ``retries``, ``throttled`` and ``reason`` are those of :class:`~tenantry.progress.Tally`, of all runs.
+    """
 
     ordinal: int
     step_id: str
@@ -49,11 +63,20 @@ class StepRow:
     rows: int = 0
     cursor: Cursor | None = None
     error: str | None = None
+    pace: Pace | None = None
+    waits: int = 0
+    retries: int = 0
+    throttled: float = 0.0
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One plan that was started, with its saved form in ``body``."""
+    """One plan that was started, with its saved form in ``body``.
+
+    ``paused`` says why it stands still although nothing went wrong: the phase after which it was to stop, or
+    ``stop`` when it was asked to while it ran.
+    """
 
     id: int
     digest: str
@@ -64,6 +87,7 @@ class PlanRow:
     started_at: datetime
     finished_at: datetime | None
     reverted_at: datetime | None
+    paused: str | None = None
 
     @property
     def plan(self) -> Plan:
@@ -134,6 +158,11 @@ def finish(conn: Conn, plan_id: int) -> None:
     conn.execute("UPDATE tenantry.plans SET finished_at = clock_timestamp() WHERE id = %s", (plan_id,))
 
 
+def pause(conn: Conn, plan_id: int, why: str | None) -> None:
+    """The plan stands still because somebody wished so; None: it goes on."""
+    conn.execute("UPDATE tenantry.plans SET paused = %s WHERE id = %s", (why, plan_id))
+
+
 def reverted(conn: Conn, plan_id: int, ordinals: list[int]) -> None:
     """The plan was undone: these of its steps by us, the others were left as they are."""
     conn.execute("UPDATE tenantry.plans SET reverted_at = clock_timestamp() WHERE id = %s", (plan_id,))
@@ -147,8 +176,8 @@ def reverted(conn: Conn, plan_id: int, ordinals: list[int]) -> None:
 def plans(conn: Conn) -> list[PlanRow]:
     """Every plan ever started, oldest first."""
     rows = conn.execute(
-        "SELECT id, digest, catalog_digest, profile, body, applied_by, started_at, finished_at, reverted_at"
-        " FROM tenantry.plans ORDER BY id"
+        "SELECT id, digest, catalog_digest, profile, body, applied_by, started_at, finished_at, reverted_at,"
+        " paused FROM tenantry.plans ORDER BY id"
     )
     return [PlanRow(*row) for row in rows]
 
@@ -156,49 +185,91 @@ def plans(conn: Conn) -> list[PlanRow]:
 def steps(conn: Conn, plan_id: int) -> dict[int, StepRow]:
     """The steps of a plan that were reached, by ordinal."""
     rows = conn.execute(
-        "SELECT ordinal, step_id, state, started_at, finished_at, rows, cursor, error"
-        " FROM tenantry.steps WHERE plan_id = %s ORDER BY ordinal",
+        "SELECT ordinal, step_id, state, started_at, finished_at, rows, cursor, error, pace, waits, retries,"
+        " throttled, reason FROM tenantry.steps WHERE plan_id = %s ORDER BY ordinal",
         (plan_id,),
     )
-    return {
-        ordinal: StepRow(ordinal, step, state, started, finished, filled, Cursor(**at) if at else None, error)
-        for ordinal, step, state, started, finished, filled, at, error in rows
-    }
+    return {row[0]: _step(row) for row in rows}
 
 
-def record(
-    conn: Conn,
-    plan_id: int,
-    ordinal: int,
-    step_id: str,
-    state: State,
-    *,
-    rows: int | None = None,
-    cursor: Cursor | None = None,
-    error: str | None = None,
-) -> None:
-    """Enter the state of a step; ``rows`` and ``cursor`` stay as they were when not given."""
-    conn.execute(
-        """
-        INSERT INTO tenantry.steps AS s
-            (plan_id, ordinal, step_id, state, started_at, finished_at, rows, cursor, error)
-        VALUES (%(plan)s, %(ordinal)s, %(step)s, %(state)s, now(),
-            CASE WHEN %(state)s <> 'running' THEN clock_timestamp() END,
-            coalesce(%(rows)s, 0), %(cursor)s, %(error)s)
-        ON CONFLICT (plan_id, ordinal) DO UPDATE SET
-            state = excluded.state, finished_at = excluded.finished_at, error = excluded.error,
-            rows = coalesce(%(rows)s, s.rows), cursor = coalesce(excluded.cursor, s.cursor)
-        """,
-        {
-            "plan": plan_id,
-            "ordinal": ordinal,
-            "step": step_id,
-            "state": state,
-            "rows": rows,
-            "cursor": Jsonb(asdict(cursor)) if cursor else None,
-            "error": error,
-        },
-    )
+def _step(row: TupleRow) -> StepRow:
+    number, step, state, started, finished, filled, at, error, pace, *waited = row
+    cursor, measured = Cursor(**at) if at else None, Pace(**pace) if pace else None
+    return StepRow(number, step, state, started, finished, filled, cursor, error, measured, *waited)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The line of one step in the journal, for the run that is at it.
+
+    ``known`` is what earlier runs left there; ``tally`` counts on during the run, ``start`` is how it stood when
+    the step began.
+    """
+
+    conn: Conn
+    plan_id: int
+    ordinal: int
+    step_id: str
+    known: StepRow | None
+    tally: Tally
+    start: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", replace(self.tally))
+
+    def waited(self) -> Tally:
+        """What the step waited for in this run."""
+        now, start = self.tally, self.start
+        throttled = now.throttled - start.throttled
+        reason = now.reason if throttled else None
+        return Tally(
+            now.rows - start.rows, now.waits - start.waits, now.retries - start.retries, throttled, reason
+        )
+
+    def record(
+        self,
+        state: State,
+        *,
+        rows: int | None = None,
+        cursor: Cursor | None = None,
+        pace: Pace | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Enter the state of the step; ``rows``, ``cursor`` and ``pace`` stay as they were when not given."""
+        now, known = self.waited(), self.known
+        waits, retries, throttled = (known.waits, known.retries, known.throttled) if known else (0, 0, 0.0)
+        self.conn.execute(
+            _RECORD,
+            {
+                "plan": self.plan_id,
+                "ordinal": self.ordinal,
+                "step": self.step_id,
+                "state": state,
+                "rows": rows,
+                "cursor": Jsonb(asdict(cursor)) if cursor else None,
+                "pace": Jsonb(asdict(pace)) if pace else None,
+                "waits": waits + now.waits,
+                "retries": retries + now.retries,
+                "throttled": throttled + now.throttled,
+                "reason": now.reason,
+                "error": error,
+            },
+        )
+
+
+_RECORD = """
+    INSERT INTO tenantry.steps AS s
+        (plan_id, ordinal, step_id, state, started_at, finished_at, rows, cursor, pace, waits, retries, throttled,
+        reason, error)
+    VALUES (%(plan)s, %(ordinal)s, %(step)s, %(state)s, now(),
+        CASE WHEN %(state)s <> 'running' THEN clock_timestamp() END,
+        coalesce(%(rows)s, 0), %(cursor)s, %(pace)s, %(waits)s, %(retries)s, %(throttled)s, %(reason)s, %(error)s)
+    ON CONFLICT (plan_id, ordinal) DO UPDATE SET
+        state = excluded.state, finished_at = excluded.finished_at, error = excluded.error,
+        rows = coalesce(%(rows)s, s.rows), cursor = coalesce(excluded.cursor, s.cursor),
+        pace = coalesce(excluded.pace, s.pace), reason = coalesce(excluded.reason, s.reason),
+        waits = excluded.waits, retries = excluded.retries, throttled = excluded.throttled
+"""
 
 
 def unfinished(conn: Conn, spec_digest: str) -> Plan | None:

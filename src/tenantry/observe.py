@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
@@ -46,30 +46,47 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A login, view or SECURITY DEFINER function of ``owner``, a superuser or a role with BYPASSRLS."""
+
+    kind: Literal["login", "view", "function"]
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything recorded, newest first; ``watched`` are the tables in observe mode now."""
+    """Everything recorded, newest first; ``watched`` are the tables in observe mode now.
+
+    ``unseen`` is what runs with the rights of a role that no policy binds: it is never recorded.
+    """
 
     observations: tuple[Observation, ...]
     watched: tuple[str, ...]
+    unseen: tuple[Unseen, ...] = ()
 
 
 def observe(dsn: str) -> Observed:
     """Read what was recorded. Raises CatalogError when the server cannot be reached."""
     with session.connect(dsn, "tenantry observe") as conn:
         watched = tuple(str(name) for (name,) in conn.execute(_WATCHED))
+        unseen = (
+            tuple(Unseen(*row) for row in conn.execute(session.load("observe_unseen"))) if watched else ()
+        )
         if conn.execute(_PRESENT).fetchone() != (True,):
-            return Observed((), watched)
+            return Observed((), watched, unseen)
         try:
             rows = conn.execute(_QUERY).fetchall()
         except psycopg.errors.InsufficientPrivilege as error:
             raise session.failure("observe", "", _QUERY, error) from error
-    return Observed(tuple(Observation(*row) for row in rows), watched)
+    return Observed(tuple(Observation(*row) for row in rows), watched, unseen)
 
 
 def to_json(found: Observed) -> str:
     """The report for programs."""
     document: dict[str, Any] = {"version": 1, "watched": list(found.watched)}
     document["observations"] = [asdict(o) for o in found.observations]
+    document["unseen"] = [asdict(u) for u in found.unseen]
     return json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
@@ -88,7 +105,20 @@ def to_text(found: Observed) -> str:
         lines.append(f"\n{o.relation}  {o.times}x  {o.role} ({o.application or 'no application name'})")
         lines.append(f"  first {o.first_seen:%Y-%m-%d %H:%M:%S}, last {o.last_seen:%Y-%m-%d %H:%M:%S}")
         lines.append(f"  {' '.join(o.statement.split())}")
+    for kind, what in _KINDS.items():
+        names = [u.name for u in found.unseen if u.kind == kind]
+        if names:
+            lines.append(
+                f"Not seen: {what} {_some(names)}, since no policy binds the role whose rights they have."
+            )
     return "\n".join(lines) + "\n"
+
+
+_KINDS = {
+    "login": "what is done by",
+    "view": "reads through",
+    "function": "what is done in SECURITY DEFINER",
+}
 
 
 def _some(names: Sequence[str]) -> str:

@@ -109,6 +109,7 @@ def _check_ids(steps: list[Change | Backfill]) -> None:
 def _notes(c: Conversion) -> Iterator[str]:
     """Code to edit and defaults taken."""
     yield from conflicts.notes(c)
+    yield from isolate.notes(c)
     yield from tenants.notes(c)
     yield from backfill.notes(c)
     yield from references.notes(c)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import TypeVar
 
 import psycopg
-import stamina
 from psycopg.rows import TupleRow
 
 from tenantry.errors import ApplyError, CatalogError, LockTimeout
 from tenantry.names import QName, qualified
-from tenantry.progress import Listener, Waiting
+from tenantry.progress import Listener, Tally, Waiting
 
 MIN_VERSION = 150000
 # Seconds that a statement waits for a lock in one try. Others queue behind it meanwhile; below the server's
@@ -34,19 +32,27 @@ TURNS = (0.02, 0.02, 0.05, 0.05, *[0.1] * 16)
 ALONE_TRIES, ALONE_PAUSE = 20, 0.05
 # Seconds after which a statement that still runs is asked what it waits for.
 WATCH_AFTER, WATCH_EVERY = 0.4, 0.4
+# A pause ends that soon after it is asked to.
+SLICE = 0.05
 
 # Positive, so that it reads the same in pg_locks as here.
 RUNNER_KEY = int.from_bytes(hashlib.sha256(b"tenantry runner").digest()[:8]) >> 1
 
-_LOCK_TROUBLE = ("55P03", "40P01")  # lock_not_available, deadlock_detected
+LOCK_TROUBLE = ("55P03", "40P01")  # lock_not_available, deadlock_detected
 # What a query raises that names a schema, table, column, function or type that is not there (yet).
 MISSING = ("3F000", "42P01", "42703", "42704", "42883")
 
-# Tries are told as events; without a handler the logging module would print stamina's records too.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
-
 T = TypeVar("T")
 Conn = psycopg.Connection[TupleRow]
+
+
+class Stopped(Exception):
+    """Somebody asked the run to stop: nothing is open, and what is committed stays."""
+
+
+def never() -> bool:
+    """For a run that nobody asks to stop."""
+    return False
 
 
 def connect(dsn: str, name: str) -> Conn:
@@ -75,10 +81,10 @@ def connect(dsn: str, name: str) -> Conn:
 
 
 @contextlib.contextmanager
-def runner(dsn: str, verb: str, listen: Listener) -> Iterator[Session]:
+def runner(dsn: str, verb: str, listen: Listener, stop: Callable[[], bool] = never) -> Iterator[Session]:
     """A session that is the only one converting its database, for ``tenantry apply`` or ``tenantry revert``.
 
-    It closes at the end, whatever happens. Raises ApplyError while another session is at it.
+    ``stop`` is asked between statements whether to go on. It closes at the end, whatever happens. Raises ApplyError while another session is at it.
     """
     with contextlib.closing(connect(dsn, f"tenantry {verb}")) as conn:
         try:
@@ -86,7 +92,7 @@ def runner(dsn: str, verb: str, listen: Listener) -> Iterator[Session]:
             with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
                 conn.execute("SET client_connection_check_interval = '2s'")
             _alone(conn)
-            yield Session(conn, dsn, verb, listen)
+            yield Session(conn, dsn, verb, listen, stop)
         except psycopg.Error as error:
             raise failure(verb, "", "", error) from error
 
@@ -144,6 +150,21 @@ class Session:
     dsn: str
     verb: str
     listen: Listener
+    stop: Callable[[], bool] = never
+    tally: Tally = field(default_factory=Tally)
+
+    def go_on(self) -> None:
+        """Raise Stopped if somebody asked for it."""
+        if self.stop():
+            raise Stopped
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while. Raises Stopped as soon as somebody asks for it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.go_on()
+            time.sleep(min(left, SLICE))
+        self.go_on()
 
     def check(self) -> None:
         """Raise ApplyError unless this server session still has the lock and the settings it began with."""
@@ -190,22 +211,25 @@ class Session:
         for table in sorted(tables):
             self.run(step, f"LOCK TABLE {qualified(table)} IN SHARE UPDATE EXCLUSIVE MODE")
 
-    def seize(self, step: str, work: Callable[[], None]) -> None:
+    def seize(self, step: str, work: Callable[[], T]) -> T:
         """Second stage: try for the strong lock in short turns, and let go between them.
 
         The application queues behind a turn for :data:`TURNS` seconds at most. After the last turn the lock
         timeout is raised, and :meth:`persist` begins again later.
         """
-        for number, seconds in enumerate(TURNS):
+        for seconds in TURNS[:-1]:
             try:
                 with self.conn.transaction():
                     self.conn.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}".encode())
-                    work()
-                return
+                    return work()
             except ApplyError as error:
-                if error.sqlstate != "55P03" or number + 1 == len(TURNS):
+                if error.sqlstate != "55P03":
                     raise
-            time.sleep(random.uniform(seconds, 4 * seconds))  # noqa: S311 - spreads the turns
+            self.tally.waits += 1
+            self.pause(random.uniform(seconds, 4 * seconds))  # noqa: S311 - spreads the turns
+        with self.conn.transaction():
+            self.conn.execute(f"SET LOCAL lock_timeout = {int(TURNS[-1] * 1000)}".encode())
+            return work()
 
     def ask(self, step: str, query: str) -> bool:
         """The answer of a boolean query, which cannot change anything. NULL is false.
@@ -242,34 +266,38 @@ class Session:
             raise failure(self.verb, step, query, error) from error
         return int(row[0]) if row and row[0] is not None else 0
 
-    def persist(self, step: str, work: Callable[[], T]) -> T:
+    def persist(self, step: str, work: Callable[[], T], watch_after: float = WATCH_AFTER) -> T:
         """Do ``work``, one transaction or one statement; again after a lock timeout or a deadlock.
 
-        Raises LockTimeout after :data:`TRIES` tries, naming who stood in the way.
+        ``watch_after``: seconds after which somebody looks what it waits for.
+        Raises LockTimeout after :data:`TRIES` tries, naming who stood in the way, or Stopped between two tries.
         """
         blocked_by: tuple[str, ...] = ()
-        try:
-            for attempt in stamina.retry_context(
-                on=_lock_trouble, attempts=TRIES, timeout=None,
-                wait_initial=FIRST_PAUSE, wait_max=LONGEST_PAUSE, wait_jitter=JITTER,
-            ):  # fmt: skip
-                with attempt, _watching(self.dsn, self.conn.info.backend_pid) as seen:
-                    try:
-                        return work()
-                    except ApplyError as error:
-                        if _lock_trouble(error):
-                            blocked_by = tuple(seen) or _deadlock(error) or blocked_by
-                            self.listen(Waiting(step, attempt.num, blocked_by))
+        for tried in range(1, TRIES + 1):
+            with _watching(self.dsn, self.conn.info.backend_pid, watch_after) as seen:
+                try:
+                    return work()
+                except ApplyError as error:
+                    if error.sqlstate not in LOCK_TROUBLE:
                         raise
-        except ApplyError as error:
-            if _lock_trouble(error):
-                raise _gave_up(self.verb, step, blocked_by, error) from error
-            raise
-        raise AssertionError("unreachable: a try returns or raises")
+                    blocked_by = tuple(seen) or _deadlock(error) or blocked_by
+                    failed = error
+            self.missed(step, tried, blocked_by)
+            if tried < TRIES:
+                self.tally.retries += 1
+                self.pause(_before_next(tried))
+        raise _gave_up(self.verb, step, blocked_by, failed) from failed
+
+    def missed(self, step: str, tried: int, blocked_by: tuple[str, ...]) -> None:
+        """Count and tell a try that ended without its lock."""
+        self.tally.waits += 1
+        self.listen(Waiting(step, tried, blocked_by))
 
 
-def _lock_trouble(error: Exception) -> bool:
-    return isinstance(error, ApplyError) and error.sqlstate in _LOCK_TROUBLE
+def _before_next(tried: int) -> float:
+    """Seconds: each pause twice the one before, up to a limit, spread so that two runners do not keep step."""
+    wanted = FIRST_PAUSE * 2 ** (tried - 1) + random.uniform(0, JITTER)  # noqa: S311 - no secret
+    return float(min(wanted, LONGEST_PAUSE))
 
 
 def _deadlock(error: ApplyError) -> tuple[str, ...]:
@@ -317,14 +345,14 @@ def failure(verb: str, step: str, statement: str, error: psycopg.Error) -> Apply
 
 
 @contextlib.contextmanager
-def _watching(dsn: str, pid: int) -> Iterator[list[str]]:
+def _watching(dsn: str, pid: int, after: float) -> Iterator[list[str]]:
     """See who blocks the server process ``pid``, from a second connection made only if it takes long.
 
     The list holds the last blockers seen. It must be asked while the wait lasts: afterwards nobody knows.
     """
     seen: list[str] = []
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=(dsn, pid, stop, seen), daemon=True)
+    thread = threading.Thread(target=_watch, args=(dsn, pid, after, stop, seen), daemon=True)
     thread.start()
     try:
         yield seen
@@ -333,8 +361,8 @@ def _watching(dsn: str, pid: int) -> Iterator[list[str]]:
         thread.join()
 
 
-def _watch(dsn: str, pid: int, stop: threading.Event, seen: list[str]) -> None:
-    if stop.wait(WATCH_AFTER):
+def _watch(dsn: str, pid: int, after: float, stop: threading.Event, seen: list[str]) -> None:
+    if stop.wait(after):
         return
     # What it sees only explains; without it (too many connections) the work goes on.
     quiet = contextlib.suppress(psycopg.Error, CatalogError)
@@ -344,7 +372,7 @@ def _watch(dsn: str, pid: int, stop: threading.Event, seen: list[str]) -> None:
             rows = conn.execute(query, {"pid": pid}).fetchall()
             if rows:
                 seen[:] = [_blocker(*row) for row in rows]
-            stop.wait(WATCH_EVERY)
+            stop.wait(min(WATCH_EVERY, max(after, SLICE)))
 
 
 def _blocker(pid: int, name: str | None, state: str | None, seconds: int | None, query: str | None) -> str:

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from tenantry import mistakes, names, tomltext
 from tenantry.errors import SpecError
 from tenantry.names import QName
+from tenantry.waiver import Waiver
 
 UNDECIDED = "undecided"
 
@@ -302,6 +303,7 @@ class Spec(_Model):
     tables: Annotated[Mapping[TableName, TableRule], BeforeValidator(_once)] = Field(
         default_factory=dict, description="One entry per table."
     )
+    waivers: tuple[Waiver, ...] = ()
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -310,8 +312,9 @@ class Spec(_Model):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the spec says (not how it is written, nor in which order), hexadecimal."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what the spec says (not how it is written, nor in which order), hexadecimal; no waivers."""
+        said = self.model_dump(mode="json", exclude={"waivers"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _undecided(spec: Spec) -> Iterator[str]:
@@ -367,6 +370,8 @@ def _holder(where: tuple[str, ...]) -> type[BaseModel] | None:
             return UniqueRule
         case ("tables", _, "backfill", kind):
             return SOURCES.get(kind)
+        case ("waivers", _):
+            return Waiver
     return _SECTIONS.get(where)
 
 

@@ -13,7 +13,9 @@ from collections.abc import Callable
 import psycopg
 import typer
 
+from tenantry.cli._signals import Terminated
 from tenantry.cli.apply import apply
+from tenantry.cli.check import check
 from tenantry.cli.cutover import cutover
 from tenantry.cli.demo import demo
 from tenantry.cli.init import init
@@ -51,12 +53,12 @@ def _verb(function: Callable[..., int]) -> Callable[..., None]:
             named = f"{error.filename}: " if error.filename else ""
             print(f"tenantry: {named}{error.strerror or error}", file=sys.stderr)
             code = 2
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             print(
-                "tenantry: stopped; what was done stays done, and the same command goes on from there",
+                "tenantry: cancelled; what was committed stays, and the same command goes on from there",
                 file=sys.stderr,
             )
-            code = 130
+            code = 143 if isinstance(stop, Terminated) else 130
         raise typer.Exit(code)
 
     return wrapper
@@ -68,7 +70,7 @@ def _exit_code(error: Exception) -> int:
     return 3 if isinstance(error, (CatalogError, ApplyError, psycopg.Error)) else 2
 
 
-_VERBS = (inspect, init, plan, render, apply, status, observe, cutover, revert, prove, demo, schema)
+_VERBS = (inspect, init, plan, render, apply, status, observe, cutover, revert, check, prove, demo, schema)
 for verb in _VERBS:
     app.command(verb.__name__)(_verb(verb))
 

@@ -52,7 +52,7 @@ AppDsn = Annotated[
     typer.Option(
         "--app-dsn",
         envvar="TENANTRY_APP_DSN",
-        help="How the application connects; left out, its role is taken on with SET ROLE.",
+        help="How the application connects; left out, its role is all that is known.",
     ),
 ]
 DEFAULT_SPEC = Path("tenantry.toml")

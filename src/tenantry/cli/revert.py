@@ -25,7 +25,15 @@ def revert(
         )
     with listener() as listen:
         done = run_revert(dsn, listen=listen)
+    if not done.plans:
+        print("There is nothing to revert: no plan is applied to this database.")
+        return 0
     print(
         f"{done.steps} steps of {len(done.plans)} plan{'' if len(done.plans) == 1 else 's'} reverted, {done.seconds:.1f} s."
     )
+    if not done.restored:
+        print(
+            "The schema is not the one from before the conversion: what others have changed meanwhile, or made "
+            "before it, was left alone. Compare with `tenantry inspect`."
+        )
     return 0

@@ -26,7 +26,8 @@ CREATE TABLE tenantry.plans (
     applied_by text NOT NULL DEFAULT session_user,
     started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz,
-    reverted_at timestamptz
+    reverted_at timestamptz,
+    paused text -- the phase after which it was to stop, or 'stop'; NULL: it runs, ended, or broke off
 );
 
 CREATE TABLE tenantry.steps (
@@ -38,6 +39,11 @@ CREATE TABLE tenantry.steps (
     finished_at timestamptz,
     rows bigint NOT NULL DEFAULT 0,
     cursor jsonb, -- of a backfill, after its last committed batch: {"relation": 0, "next": 128, "last": 4096}
+    pace jsonb, -- of a backfill, over all its tables: {"done": 128, "of": 4096, "rate": 52000.0, "left": 61.5}
+    waits integer NOT NULL DEFAULT 0, -- tries and turns that ended without their lock
+    retries integer NOT NULL DEFAULT 0,
+    throttled double precision NOT NULL DEFAULT 0, -- seconds that the backfill gave way
+    reason text, -- why it gave way at last
     error text,
     PRIMARY KEY (plan_id, ordinal)
 );

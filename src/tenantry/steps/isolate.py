@@ -140,6 +140,12 @@ def platform(c: Conversion) -> Iterator[Change]:
         yield from _isolate(c, table, _comparison(c, column), expected(c, column), Phase.HARDEN, None, None)
 
 
+def notes(c: Conversion) -> Iterator[str]:
+    """What no policy can make work."""
+    if any(not t.table.row_security for t in c.tables):
+        yield "code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT"
+
+
 def _flat(text: str | None) -> str:
     """An expression's text without quotes and layout."""
     return re.sub(r"\s+", " ", (text or "").replace('"', "")).strip()

@@ -3,6 +3,7 @@
 -- note: code to edit: ON CONFLICT (label) on skills becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (slug) on skills becomes ON CONFLICT (tenant_id, slug)
 -- note: code to edit: ON CONFLICT (kind) on skills_tenant_id_unique becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

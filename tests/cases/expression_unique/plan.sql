@@ -1,6 +1,7 @@
 -- note: code to edit: ON CONFLICT (COALESCE(handle, (id)::text), ((data ->> 'kind'::text))) on users becomes ON CONFLICT (tenant_id, COALESCE(handle, (id)::text), ((data ->> 'kind'::text)))
 -- note: code to edit: ON CONFLICT (lower(email)) on users becomes ON CONFLICT (tenant_id, lower(email))
 -- note: code to edit: ON CONFLICT ((((email || '/'::text) || COALESCE(handle, ''::text)))) on users becomes ON CONFLICT (tenant_id, (((email || '/'::text) || COALESCE(handle, ''::text))))
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

@@ -1,3 +1,5 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
+
 -- tenants.create
 CREATE TABLE "public"."tenants" (
   "id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,

@@ -1,6 +1,7 @@
 -- note: code to edit: ON CONFLICT (code) on countries becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: ON CONFLICT (country, grade) on country_grades becomes ON CONFLICT (tenant_id, country, grade)
 -- note: code to edit: ON CONFLICT (grade) on grades becomes ON CONFLICT (tenant_id, grade)
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

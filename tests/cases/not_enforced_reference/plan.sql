@@ -1,3 +1,4 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: books: foreign key books_author_fkey to authors is NOT ENFORCED, and so is what takes its place: a row may refer to another tenant's; enforce or drop it
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,3 +1,4 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: books: foreign key books_author_fkey to authors is NOT VALID, and so is what takes its place: old rows may refer to nothing; correct them and VALIDATE it
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,3 +1,4 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role case_dba: owns tables today and loses its rights on them; an application that connects as it must connect as app_user
 
 -- tenants.create

@@ -1,3 +1,4 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: desks: foreign key desks_lent_to_fkey points at a tenant other than the row's own, by design; it stays
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

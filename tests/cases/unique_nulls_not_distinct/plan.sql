@@ -1,5 +1,6 @@
 -- note: code to edit: ON CONFLICT (label) on seats becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (place, label) on seats becomes ON CONFLICT (tenant_id, place, label)
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
 -- tenants.create

@@ -1,3 +1,4 @@
+-- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: elsewhere.all_desks: a view over rows of tenants outside of the schemas to convert; it keeps its owner's rights, and app_user has none on it
 -- note: desk_list: a materialized view holds the rows of every tenant and cannot have a policy; app_user gets no right on it
 -- note: with_floors: reads floors too, on which app_user has no right; GRANT SELECT on it, or the view fails for the application

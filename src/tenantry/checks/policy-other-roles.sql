@@ -1,0 +1,23 @@
+-- id: 316
+-- slug: policy-other-roles
+-- level: note
+-- title: A policy that shows more to another role
+-- controls: SOC 2 CC6.3
+-- needs: role
+-- why: It does not apply to the application. Whoever is, or becomes, a member of that role sees what it lets through.
+-- fix: Give such a role to nobody who also serves tenants; review its members.
+-- sabotage:
+--   CREATE ROLE sabotage_support;
+--   CREATE POLICY sabotage ON {table} TO sabotage_support USING (true);
+SELECT
+    policy.label AS object, policy.name AS detail,
+    pg_catalog.format(
+        'policy %s on %s lets more through for %s', policy.name, policy.label,
+        (
+            SELECT pg_catalog.string_agg(pg_catalog.pg_get_userbyid(r.oid), ', ' ORDER BY pg_catalog.pg_get_userbyid(r.oid))
+            FROM pg_catalog.unnest(policy.roles) AS r (oid)
+        )
+    ) AS message
+FROM policy
+WHERE NOT policy.applies AND policy.permissive AND policy.scope IN ('tenant', 'through', 'tenants', 'trail')
+  AND coalesce(policy.using_form, policy.check_form) NOT IN ('tenant', 'through', 'closed');

@@ -1,0 +1,326 @@
+"""Which tables belong to tenants, by which column and which setting: from the spec, or recognised.
+
+Without a spec the policies tell: the column that most of them compare with a setting is the tenant column. What
+could not be recognised is said, and the checks that need it are not run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from tenantry.checks.policies import Function, Reading, Server, function_oids, read
+from tenantry.names import QName, display
+from tenantry.spec import Spec, Tenancy
+
+Rows = list[tuple[Any, ...]]
+_GUESS = Tenancy().column  # taken by name where no policy tells
+_TRAIL_COLUMN = "tenant_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table; ``columns`` are names to numbers, ``guarded`` says that it has a guard of a trail."""
+
+    oid: int
+    name: QName
+    parents: tuple[int, ...]
+    columns: Mapping[str, int]
+    guarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the checks are told. ``scopes`` and ``columns`` are by oid; ``unknown`` says what was not recognised."""
+
+    column: str | None
+    setting: str | None
+    relations: Mapping[int, Relation]
+    scopes: Mapping[int, str]
+    columns: Mapping[int, int]
+    kept: Mapping[int, tuple[str, ...]]
+    policies: tuple[Mapping[str, Any], ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def trail(self) -> int | None:
+        """The oid of the audit trail."""
+        return next((oid for oid, scope in self.scopes.items() if scope == "trail"), None)
+
+    def tables(self) -> list[Mapping[str, Any]]:
+        """The tables as the checks read them: what is the same of many is said once."""
+        children = {o for o, r in self.relations.items() if any(p in self.scopes for p in r.parents)}
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for oid, scope in self.scopes.items():
+            key = (scope, self.columns.get(oid), oid in children, self.kept.get(oid, ()))
+            groups.setdefault(key, []).append(oid)
+        names = ("scope", "col", "child", "kept")
+        return [{**dict(zip(names, key, strict=True)), "oids": oids} for key, oids in groups.items()]
+
+
+@cache
+def load(name: str) -> bytes:
+    """A statement of this folder, by name."""
+    return (resources.files("tenantry.checks") / f"{name}.sql").read_bytes()
+
+
+def rows(conn: psycopg.Connection[Any], query: bytes, *parameters: object) -> Rows:
+    """The rows of a statement with ``$1`` …, in which a ``%`` means itself."""
+    with psycopg.RawCursor(conn, row_factory=tuple_row) as cursor:
+        # Not prepared: the plan would outlive the settings of this transaction.
+        return cursor.execute(query, parameters or None, prepare=False).fetchall()
+
+
+def recognise(conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec | None) -> Known:
+    """Read policies, tables and references, and decide what is what."""
+    stored = rows(conn, load("_policies"))
+    server = _server(conn, stored)
+    readings = {oid: (rel, _read(u, rel, server), _read(c, rel, server)) for oid, rel, _, u, c in stored}
+    found = rows(conn, load("_relations"), list(schemas))
+    relations = {oid: Relation(oid, QName(s, n), tuple(p), c, g) for oid, s, n, p, c, g in found}
+    references = rows(conn, load("_references"))
+    compared = list(_compared(readings.values(), relations, {(r[2], r[3]) for r in references}))
+    column = spec.tenancy.column if spec else _common(name for name, _ in compared)
+    setting = spec.tenancy.setting if spec else _common(name for _, name in compared)
+    unknown = list(_unknown(column, setting, relations)) if spec is None else []
+    if column is None and any(_GUESS in r.columns for r in relations.values()):
+        column = _GUESS
+    scopes = _declared(spec, relations) if spec else _guessed(references, column, relations, readings)
+    columns = dict(_columns(spec, column, scopes, relations, readings))
+    if "trail" not in scopes.values():
+        unknown.append("the audit trail: none is declared, and no table has its guards")
+    return Known(
+        column=column,
+        setting=setting,
+        relations=relations,
+        scopes=scopes,
+        columns=columns,
+        kept=_kept(spec, relations),
+        policies=tuple(_judged(readings, setting, columns, {o for o, p in _permissive(stored)})),
+        unknown=tuple(unknown),
+    )
+
+
+def _server(conn: psycopg.Connection[Any], stored: Rows) -> Server:
+    ((equality, settings),) = rows(conn, load("_server"))
+    oids = {oid for row in stored for text in row[3:] for oid in function_oids(text)}
+    described = rows(conn, load("_functions"), sorted(oids))
+    functions = {oid: Function(*rest) for oid, *rest in described}
+    inner = {oid for f in functions.values() for oid in function_oids(f.body)} - oids
+    described = rows(conn, load("_functions"), sorted(inner)) if inner else []
+    functions |= {oid: Function(*rest) for oid, *rest in described}
+    return Server(frozenset(equality), frozenset(settings), functions)
+
+
+def _read(text: str | None, relation: int, server: Server) -> Reading | None:
+    """An expression of a policy of that table; one that reads the table itself is marked."""
+    reading = read(text, server)
+    if reading is None or re.search(rf":relid {relation}\b", text or "") is None:
+        return reading
+    return replace(reading, traits=(*reading.traits, "recursive"))
+
+
+_Readings = Mapping[int, tuple[int, Reading | None, Reading | None]]
+
+
+def _compared(
+    readings: Any, relations: Mapping[int, Relation], keys: set[tuple[int, int]]
+) -> Iterator[tuple[str | None, str]]:
+    """The column and the setting of each policy that compares the two; no column for a key that others refer to."""
+    for relation, using, check in readings:
+        for reading in (using, check):
+            if reading is not None and reading.form in ("tenant", "through", "fail-open", "null-rows"):
+                where = reading.relation or relation
+                name = (
+                    None if (where, reading.column) in keys else _name(relations.get(where), reading.column)
+                )
+                yield name, reading.setting
+
+
+def _name(table: Relation | None, number: int) -> str | None:
+    return next((n for n, c in table.columns.items() if c == number), None) if table else None
+
+
+def _common(names: Iterator[str | None]) -> str | None:
+    counted = Counter(n for n in names if n)
+    return min(counted, key=lambda n: (-counted[n], n)) if counted else None
+
+
+def _unknown(column: str | None, setting: str | None, relations: Mapping[int, Relation]) -> Iterator[str]:
+    if column is None:
+        there = any(_GUESS in r.columns for r in relations.values())
+        taken = f"; {_GUESS} was taken, by its name" if there else ""
+        yield f"which column holds the tenant: no policy compares one with a setting{taken}"
+    if setting is None:
+        yield "which setting holds the tenant: no policy reads one"
+
+
+def _declared(spec: Spec | None, relations: Mapping[int, Relation]) -> dict[int, str]:
+    """Scopes by oid from a spec; partitions and children follow their parent."""
+    assert spec is not None
+    scopes = {QName(*n): r.scope for n, r in spec.tables.items()}
+    named: dict[QName, str] = {**scopes, spec.tenancy.tenants: "tenants"}
+    if spec.audit is not None:
+        named[spec.audit.table] = "trail"
+    found: dict[int, str] = {}
+    for oid, relation in relations.items():
+        scope = next((named[r.name] for r in _up(relation, relations) if r.name in named), None)
+        if scope is not None:
+            found[oid] = scope
+    return found
+
+
+def _up(relation: Relation, relations: Mapping[int, Relation]) -> Iterator[Relation]:
+    """A table and those that it is a part of."""
+    yield relation
+    for parent in relation.parents:
+        if parent in relations:
+            yield from _up(relations[parent], relations)
+
+
+def _guessed(
+    references: Rows, column: str | None, relations: Mapping[int, Relation], readings: _Readings
+) -> dict[int, str]:
+    """Scopes without a spec: by the tenant column, the references that it makes, and the policies."""
+    found = {oid: "tenant" for oid, r in relations.items() if column in r.columns}
+    for relation, using, _ in readings.values():
+        if using is not None and using.form in ("through", "parent", "tenant") and relation in relations:
+            found.setdefault(relation, "tenant" if using.form == "tenant" else "through")
+    votes: Counter[int] = Counter()
+    for relation, number, referenced, _ in references:
+        if relation in found and relations[relation].columns.get(column or "") == number:
+            votes[referenced] += 1
+    if votes:
+        found[votes.most_common(1)[0][0]] = "tenants"
+    for oid, table in relations.items():
+        if any(r.guarded for r in _up(table, relations)):
+            found[oid] = "trail"
+    return {oid: scope for oid, scope in found.items() if oid in relations}
+
+
+def _columns(
+    spec: Spec | None, column: str | None, scopes: Mapping[int, str], relations: Mapping[int, Relation],
+    readings: _Readings,
+) -> Iterator[tuple[int, int]]:  # fmt: skip
+    """The number of the tenant column of each table that has one."""
+    special = {QName(*n): r.column for n, r in spec.tables.items() if r.column} if spec else {}
+    for oid, scope in scopes.items():
+        relation = relations[oid]
+        name = next((special[r.name] for r in _up(relation, relations) if r.name in special), column)
+        if scope == "trail":
+            name = _TRAIL_COLUMN if spec or column not in relation.columns else column
+        if scope == "tenants":
+            key = relation.columns.get(spec.tenancy.key) if spec else _key(oid, readings)
+            if key:
+                yield oid, key
+        elif scope in ("tenant", "trail"):
+            number = relation.columns.get(name or "") or (0 if spec else _key(oid, readings))
+            if number:
+                yield oid, number
+
+
+def _key(oid: int, readings: _Readings) -> int:
+    """The column that the policy of a table compares; 0 when it compares none."""
+    found = (
+        u.column for rel, u, _ in readings.values() if rel == oid and u is not None and u.form == "tenant"
+    )
+    return next(found, 0)
+
+
+def _kept(spec: Spec | None, relations: Mapping[int, Relation]) -> dict[int, tuple[str, ...]]:
+    """The keys that the spec keeps unique across tenants; ``*`` stands for the primary key."""
+    if spec is None:
+        return {}
+    kept: dict[int, tuple[str, ...]] = {}
+    for oid, relation in relations.items():
+        rule = next((spec.tables[r.name] for r in _up(relation, relations) if r.name in spec.tables), None)
+        if rule is not None:
+            names = [name for name, unique in rule.unique.items() if unique.scope == "global"]
+            kept[oid] = (*names, "*") if rule.primary_key == "global" else tuple(names)
+    return kept
+
+
+def _permissive(stored: Rows) -> Iterator[tuple[int, int]]:
+    return ((oid, relation) for oid, relation, permissive, *_ in stored if permissive)
+
+
+def _judged(
+    readings: _Readings, setting: str | None, columns: Mapping[int, int], permissive: set[int]
+) -> Iterator[Mapping[str, Any]]:
+    """Every policy's readings, seen with what is known of its table and of the tables that it asks."""
+    own = {oid: _fitting(rel, using, setting, columns) for oid, (rel, using, _) in readings.items()}
+    tables: dict[int, list[Reading]] = {}
+    for oid, (relation, _, _) in readings.items():
+        using = own[oid]
+        if oid in permissive and using is not None:
+            tables.setdefault(relation, []).append(using)
+    safe = {
+        rel for rel, found in tables.items() if all(r.form in ("tenant", "through", "closed") for r in found)
+    }
+    for oid, (relation, _, check) in readings.items():
+        parts = {"using": own[oid], "check": _fitting(relation, check, setting, columns)}
+        yield {"oid": oid, "readings": {part: _written(r, safe) for part, r in parts.items()}}
+
+
+def _fitting(
+    relation: int, reading: Reading | None, setting: str | None, columns: Mapping[int, int]
+) -> Reading | None:
+    """A comparison counts only with the tenant's own column and setting."""
+    if reading is None or reading.form not in ("tenant", "through", "null-rows"):
+        return reading
+    if reading.form == "null-rows":
+        own = columns.get(relation) in (None, reading.column)
+        return reading if own else replace(reading, form="open")
+    column = columns.get(reading.relation or relation)
+    traits = reading.traits
+    if column is not None and column != reading.column:
+        traits += ("wrong-column",)
+    if setting is not None and setting != reading.setting:
+        traits += ("other-setting",)
+    return reading if traits == reading.traits else replace(reading, form="other", traits=traits)
+
+
+def _written(reading: Reading | None, safe: set[int]) -> Mapping[str, Any] | None:
+    if reading is None:
+        return None
+    form = reading.form
+    if form == "parent":
+        form = "through" if reading.relation in safe else "other"
+    return {
+        "form": form,
+        "setting": reading.setting,
+        "column": reading.column,
+        "relation": reading.relation,
+        "traits": reading.traits,
+    }
+
+
+def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str]) -> str:
+    """What the checks read as ``$1``, as JSON."""
+    groups: dict[str, list[int]] = {}
+    for policy in known.policies:
+        groups.setdefault(json.dumps(policy["readings"]), []).append(policy["oid"])
+    return json.dumps(
+        {
+            "roles": roles,
+            "schemas": schemas,
+            "column": known.column,
+            "setting": known.setting,
+            "tables": known.tables(),
+            "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
+        }
+    )
+
+
+def labels(known: Known, scope: str) -> list[str]:
+    """The names of the tables of a scope."""
+    return sorted(display(known.relations[oid].name) for oid, s in known.scopes.items() if s == scope)

@@ -1,0 +1,64 @@
+"""tenantry check"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantry import checks, spec
+from tenantry.checks import waivers
+from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, Format, FormatOption
+from tenantry.errors import SpecError
+from tenantry.report import findings as report
+
+
+def check(
+    dsn: Dsn = "",
+    spec_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec",
+            envvar="TENANTRY_SPEC",
+            help="The spec.",
+        ),
+    ] = None,
+    app_role: Annotated[
+        str | None, typer.Option(envvar="TENANTRY_APP_ROLE", help="The role that the application uses.")
+    ] = None,
+    app_dsn: AppDsn = None,
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(envvar="TENANTRY_SCHEMA", help="Only this schema; may be repeated."),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TENANTRY_BASELINE", help="An earlier report as JSON: what it has does not count again."
+        ),
+    ] = None,
+    format_: FormatOption = Format.text,
+) -> int:
+    """Look for holes in the catalogs, without changing anything. Exit 1 on a finding at error level.
+
+    Needs no spec: without one, and without a tenantry.toml here, the policies tell what belongs to tenants.
+    """
+    there = spec_file or (DEFAULT_SPEC if DEFAULT_SPEC.exists() else None)
+    request = checks.Request(
+        spec=spec.load(there) if there is not None else None,
+        roles=(app_role,) if app_role else (),
+        schemas=tuple(schema) if schema else None,
+        baseline=waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None,
+    )
+    review = checks.check(dsn, request, app_dsn=app_dsn, now=datetime.now(UTC))
+    print(report.to_json(review) if format_ is Format.json else report.to_text(review), end="")
+    return 0 if review.good else 1
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{file}: cannot be read ({error}); name a report of `tenantry check`") from None

@@ -1,0 +1,128 @@
+"""Scoped connections of psycopg 3: each transaction is bound to the tenant of the scope it begins in.
+
+``psycopg_pool.ConnectionPool(dsn, connection_class=Connection)``, ``AsyncConnectionPool(dsn,
+connection_class=AsyncConnection)``, or ``Connection.connect(dsn)``. For another :class:`~tenantry.runtime.Binding`
+make a subclass with that ``binding``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import psycopg
+from psycopg import generators, pq, sql
+from psycopg.abc import PQGen
+from psycopg.rows import Row
+
+from tenantry.errors import TenantError
+from tenantry.runtime.binding import Binding, State, ends, own_work
+
+if not all(hasattr(psycopg.BaseConnection, name) for name in ("_exec_command", "_start_query")):
+    raise ImportError(f"psycopg {psycopg.__version__} is not one that tenantry.runtime knows; use 3.2 or 3.3")
+
+# What psycopg asks for itself, beside what ends something.
+_OWN = ("PREPARE TRANSACTION ", "SELECT 1 FROM pg_catalog.pg_cursors ")
+
+
+class _Scoped:
+    """What both kinds of connection do beyond psycopg's.
+
+    Every statement of a cursor asks `_start_query` for a transaction, and everything else that psycopg sends
+    (BEGIN, COMMIT, FETCH of a server-side cursor) is sent by `_exec_command`.
+    """
+
+    binding: ClassVar[Binding] = Binding()
+    pgconn: pq.abc.PGconn
+    _autocommit: bool
+    _num_transactions: int
+    _pipeline: Any
+    _prepared: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tenantry_state = State(self.binding)
+
+    def transaction(self, *args: Any, **kwargs: Any) -> Any:
+        self.tenantry_state.wanted()  # psycopg 3.2 would count a transaction whose BEGIN was refused
+        return super().transaction(*args, **kwargs)  # type: ignore[misc]
+
+    def _start_query(self) -> PQGen[None]:
+        idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        if self._autocommit and (idle or not self._num_transactions) and not self.tenantry_state.free:
+            raise TenantError(
+                "this connection is in autocommit mode, where no transaction carries the tenant; "
+                "put the statement under `with conn.transaction():`"
+            )
+        if not idle or self._autocommit:
+            self.tenantry_state.check()
+            return
+        yield from self._open(self._get_tx_start_command())  # type: ignore[attr-defined]
+        if self._pipeline:
+            yield from self._pipeline._sync_gen()
+
+    def _exec_command(
+        self, command: str | bytes | sql.Composable, result_format: pq.Format = pq.Format.TEXT
+    ) -> PQGen[pq.abc.PGresult | None]:
+        if isinstance(command, bytes) and command == self._get_tx_start_command():  # type: ignore[attr-defined]
+            yield from self._open(command)
+            return None
+        text = _text(command, self)
+        if not ends(text) and not text.startswith(_OWN):
+            self.tenantry_state.check()
+        result: pq.abc.PGresult | None = yield from super()._exec_command(command, result_format)  # type: ignore[misc]
+        return result
+
+    def _open(self, begin: bytes) -> PQGen[None]:
+        """Begin a transaction and bind it: one message, or one trip of the pipeline."""
+        statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans())
+        if self._pipeline:
+            for statement in statements:
+                yield from super()._exec_command(statement.encode())  # type: ignore[misc]
+            if not self.tenantry_state.swept:
+                yield from self._pipeline._sync_gen()
+        else:
+            self._check_connection_ok()  # type: ignore[attr-defined]
+            self.pgconn.send_query("; ".join(statements).encode())
+            results = yield from generators.execute(self.pgconn)
+            for result in results:
+                if result.status != pq.ExecStatus.COMMAND_OK:
+                    raise psycopg.errors.error_from_result(result)
+        self.tenantry_state.swept = True
+
+    def _has_fixed_plans(self) -> bool:
+        """Whether statements without parameters are prepared in this session."""
+        return any(not types for _, types in self._prepared._names)
+
+
+class Connection(_Scoped, psycopg.Connection[Row]):
+    """A psycopg connection whose transactions each belong to the tenant of the scope they begin in.
+
+    Raises NoTenant for work outside of a scope, MixedTenants for a statement in another tenant's transaction, and
+    TenantError in autocommit mode outside of ``conn.transaction()``. An empty statement is always sent.
+    """
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[Row]:
+        if query:
+            return super().execute(query, params, **kwargs)
+        with own_work():  # how a pool asks whether the connection lives
+            return super().execute(query, params, **kwargs)
+
+
+class AsyncConnection(_Scoped, psycopg.AsyncConnection[Row]):
+    """:class:`Connection`, with coroutines."""
+
+    async def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.AsyncCursor[Row]:
+        if query:
+            return await super().execute(query, params, **kwargs)
+        with own_work():
+            return await super().execute(query, params, **kwargs)
+
+
+def _text(command: str | bytes | sql.Composable, connection: Any) -> str:
+    match command:
+        case bytes():
+            return command.decode()
+        case str():
+            return command
+        case _:
+            return command.as_string(connection)

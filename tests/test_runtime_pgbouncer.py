@@ -1,0 +1,165 @@
+"""Behind PgBouncer in transaction mode with one server connection, where a setting of the session is everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import psycopg
+import pytest
+
+from tenantry.runtime import tenant
+from tests import runtime_adapters as adapters
+from tests.runtime_adapters import DEFAULT, EMPTY
+from tests.runtime_scenarios import READ, SCENARIOS, A, B, Scenario, World, all_rows
+from tests.servers import Database, Server
+
+PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="NOT TESTED HERE: pgbouncer is not there (Debian: apt-get install pgbouncer)"
+)
+# A client of a transaction pooler has no session of its own, and is handed another's backend on purpose.
+NOT_THERE = {"a_temporary_table", "a_held_cursor"}
+CONFIG = """
+[databases]
+{name} = host={host} port={port} user={app} dbname={name}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 1
+server_reset_query =
+ignore_startup_parameters = extra_float_digits
+logfile = {directory}/log
+"""
+
+
+@pytest.fixture(scope="module")
+def database(server: Server) -> Iterator[Database]:
+    if not server.private:
+        pytest.skip("NOT TESTED HERE: PgBouncer is put before a server of our own only")
+    with server.databases() as make:
+        db = make()
+        with db.connect() as connection:
+            adapters.convert(connection, db.role("app"))
+        yield db
+
+
+@pytest.fixture(scope="module")
+def bouncer(database: Database) -> Iterator[str]:
+    """The DSN of a PgBouncer with one connection to the database."""
+    assert PROGRAM is not None
+    where = parse_qs(urlsplit(database.dsn).query)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
+        directory = Path(name)
+        owner = Path(where["host"][0]).stat().st_uid  # who may enter the directory of the server's socket
+        file = directory / "pgbouncer.ini"
+        values = {"host": where["host"][0], "port": where["port"][0], "name": database.name, "listen": port}
+        file.write_text(CONFIG.format(**values, app=database.role("app"), directory=directory))
+        for path in (directory, file):
+            os.chown(path, owner, -1)
+        user = ["-u", pwd.getpwuid(owner).pw_name] if os.getuid() == 0 else []
+        process = subprocess.Popen([PROGRAM, "-q", *user, str(file)], stderr=subprocess.DEVNULL)
+        try:
+            dsn = f"postgresql://{quote(database.role('app'))}@127.0.0.1:{port}/{database.name}"
+            _wait(dsn, process)
+            yield dsn
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(dsn: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(100):
+        assert process.poll() is None, "pgbouncer ended"
+        try:
+            with psycopg.connect(dsn, connect_timeout=2):
+                return
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    raise AssertionError("pgbouncer does not answer")
+
+
+@pytest.fixture
+def dsn(bouncer: str, database: Database) -> str:
+    with database.connect() as connection:
+        for statement in adapters.FRESH:
+            connection.execute(statement.encode())
+    return bouncer
+
+
+@pytest.mark.parametrize("adapter", adapters.ADAPTERS.values(), ids=adapters.ADAPTERS)
+@pytest.mark.parametrize(
+    "scenario", [s for name, s in SCENARIOS.items() if name not in NOT_THERE], ids=lambda s: s.id
+)
+def test_scenario(scenario: Scenario, adapter: adapters.Adapter, dsn: str) -> None:
+    if scenario.run.__name__ in ("two_tenants_interleaved", "nested"):
+        pytest.skip("NOT TESTED HERE: two open transactions need two connections of the server")
+    asyncio.run(scenario.run(World(adapter, dsn, prepare=False)))
+
+
+@pytest.mark.parametrize("adapter", adapters.ADAPTERS.values(), ids=adapters.ADAPTERS)
+def test_another_client_that_sets_the_session_is_not_inherited(adapter: adapters.Adapter, dsn: str) -> None:
+    """peers 3.11: one client's setting of the session poisons the connection that all share."""
+
+    async def main() -> None:
+        async with (
+            adapter(dsn, 1, DEFAULT, False) as pool,
+            adapter(dsn, 1, EMPTY, False) as none,
+        ):
+            for _ in range(3):
+                with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as careless:
+                    careless.execute("SET app.current_tenant_id = 'b'")
+                with psycopg.connect(dsn, autocommit=True) as bare:
+                    # The control: who binds nothing is somebody else.
+                    assert [body for (body,) in bare.execute(READ).fetchall()] == B
+                assert await all_rows(pool, "a") == A
+                async with none.connect() as conn:
+                    assert await conn.rows(READ) == []
+                    await conn.commit()
+                assert await all_rows(pool, "b") == B
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("adapter", adapters.ADAPTERS.values(), ids=adapters.ADAPTERS)
+def test_two_clients_take_turns_on_one_backend(adapter: adapters.Adapter, dsn: str) -> None:
+    async def main() -> set[int]:
+        backends: set[int] = set()
+        async with adapter(dsn, 2, DEFAULT, False) as pool, pool.connect() as one, pool.connect() as two:
+            for conn, name, own in ((one, "a", A), (two, "b", B)) * 10:
+                with tenant(name):
+                    await conn.begin()
+                    assert [body for (body,) in await conn.rows(READ)] == own
+                    ((pid,),) = await conn.rows("SELECT pg_backend_pid()")
+                    backends.add(pid)
+                    await conn.commit()
+        return backends
+
+    assert len(asyncio.run(main())) == 1
+
+
+def test_the_version_is_told() -> None:
+    assert PROGRAM is not None
+    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    assert re.match(r"PgBouncer \d+\.\d+", said)
