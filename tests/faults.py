@@ -38,7 +38,7 @@ SEED = int(os.environ.get("TENANTRY_FAULT_SEED", "0"))
 # others are errors of the server: a disk without room, and a statement cancelled, as by statement_timeout.
 Kind = Literal["killed", "lost", "53100", "57014"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_READS = re.compile(r"\s*(--.*\n\s*)*(SELECT|SET|SHOW|LOCK)\b")
+_READS = re.compile(r"\s*(--.*\n\s*)*(SELECT|WITH|SET|SHOW|LOCK)\b")
 
 
 # A run with a hook at its points

@@ -158,7 +158,7 @@ def test_rows_without_a_tenant_are_found_first_and_all_at_once(db: Database) -> 
         backfill(),
         id="backfill.tags",
         object="tags",
-        unresolved="SELECT count(*) FROM tags WHERE name IS NULL",
+        unresolved="SELECT count(*) FROM public.tags WHERE name IS NULL",
     )
     with pytest.raises(ApplyError) as caught:
         apply(db.dsn, plan(db, tenants(), column(), backfill(), other))

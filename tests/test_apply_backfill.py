@@ -211,6 +211,7 @@ def test_a_row_held_for_long_holds_up_nobody_else(db: Database) -> None:
                 slowest[0] = max(slowest[0], time.monotonic() - begun)
 
     with runs.holding(db, "SELECT FROM notes WHERE id = 1500 FOR UPDATE") as shop:
+        holder = shop.info.backend_pid
 
         def listen(event: Event) -> None:
             if isinstance(event, Waiting):
@@ -228,7 +229,7 @@ def test_a_row_held_for_long_holds_up_nobody_else(db: Database) -> None:
             application.join()
     assert slowest[0] < 1.0
     assert [w.tried for w in waits[:2]] == [1, 2]
-    assert f"process {shop.info.backend_pid} (shop, idle in transaction" in waits[-1].blocked_by[0]
+    assert f"process {holder} (shop, idle in transaction" in waits[-1].blocked_by[0]
     # All but eight blocks of at most eight rows, and what the application moved to the end of the table.
     assert 0 < unfilled[0] <= 8 * 8 + 100
     assert (applied.rows, query(db, missing)) == (ROWS, 0)

@@ -38,8 +38,8 @@ def catalog(db: Database) -> Database:
 
 def shape(statement: str) -> str:
     """How observe mode spells a statement."""
-    text = re.sub("'[^']*'", "?", statement.replace("%s", "$1"))
-    return re.sub(r"\b\d+\b", "?", text)
+    text = re.sub(r"'[^']*'|%s|\b\d+\b", "?", statement)
+    return re.sub(r"\?(\s*,\s*\?)+", "?", text)
 
 
 def test_a_conversion_under_load_from_the_first_step_to_the_last(catalog: Database) -> None:

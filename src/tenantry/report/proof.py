@@ -86,7 +86,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 def _found(proof: Proof) -> Iterator[str]:
     if proof.findings:
         yield ""
-    for finding in sorted(proof.findings, key=lambda f: ("error", "warning", "info").index(f.level)):
+    for finding in sorted(proof.findings, key=lambda f: ("error", "warning", "note").index(f.level)):
         yield from _wrapped(
             f"{finding.level.upper()} {finding.check} on {finding.object}: {finding.message}", "  "
         )
