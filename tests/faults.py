@@ -71,7 +71,7 @@ class _Tapped(psycopg.Connection[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
         text = query.decode() if isinstance(query, bytes) else str(query)
         if text in self.run.statements or not _READS.match(text):
-            self.last = Point(self.run.step, text, "" if params is None else str(params))
+            self.last = Point(self.run.step, text, _told(params))
             self.run.hook(self.last, self)
         return super().execute(query, params, **options)
 
@@ -84,6 +84,16 @@ class _Tapped(psycopg.Connection[Any]):
             yield opened
             if outer and not force_rollback:
                 self.run.hook(replace(self.last, commit=True), self)
+
+
+# What the journal is told of a run that differs each time; a point is the same whatever it says.
+_MEASURED = {"pace", "waits", "retries", "throttled", "reason"}
+
+
+def _told(params: Any) -> str:
+    if isinstance(params, dict):
+        return str({name: value for name, value in params.items() if name not in _MEASURED})
+    return "" if params is None else str(params)
 
 
 @dataclass(slots=True)
