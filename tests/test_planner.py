@@ -330,7 +330,8 @@ def _walk(conn: psycopg.Connection[Any], made: Plan) -> Iterator[tuple[Change | 
     """Run a plan; each step with its strongest lock on a table that was there before, None where nobody can look."""
     conn.execute("SET row_security = off")
     for step in made:
-        assert not corpus.holds(conn, step), f"{step.id}: its verification holds before it ran"
+        early = step.id.endswith(".analyze")  # an autovacuum may have come before it
+        assert early or not corpus.holds(conn, step), f"{step.id}: its verification holds before it ran"
         taken = None
         if step.transactional:
             with conn.transaction():

@@ -259,9 +259,11 @@ class Session:
         An expression of the spec is resolved here as in a fill trigger, which must not depend on anybody's path.
         """
         try:
-            with self.conn.transaction(force_rollback=True):
+            with self.conn.transaction():  # kept, since a caller may ask which locks the query took
+                path = self.conn.execute("SELECT pg_catalog.current_setting('search_path')").fetchone()
                 self.conn.execute("SET LOCAL search_path = pg_catalog, pg_temp")
                 row = self.conn.execute(query.encode()).fetchone()
+                self.conn.execute("SELECT pg_catalog.set_config('search_path', %s, true)", path)
         except psycopg.Error as error:
             raise failure(self.verb, step, query, error) from error
         return int(row[0]) if row and row[0] is not None else 0
