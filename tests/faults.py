@@ -66,7 +66,7 @@ class _Tapped(psycopg.Connection[Any]):
     """A connection that tells its run of each point that it reaches."""
 
     run: Run
-    last: Point
+    last: Point | None = None  # of the transaction that is open
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
         text = query.decode() if isinstance(query, bytes) else str(query)
@@ -80,9 +80,11 @@ class _Tapped(psycopg.Connection[Any]):
         self, savepoint_name: str | None = None, force_rollback: bool = False
     ) -> Iterator[psycopg.Transaction]:
         outer = self.info.transaction_status == TransactionStatus.IDLE
+        if outer:
+            self.last = None
         with super().transaction(savepoint_name, force_rollback) as opened:
             yield opened
-            if outer and not force_rollback:
+            if outer and not force_rollback and self.last is not None:
                 self.run.hook(replace(self.last, commit=True), self)
 
 
