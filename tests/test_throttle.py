@@ -184,6 +184,13 @@ def test_an_advisory_lock_is_nobodys_trouble(db: Database) -> None:
 @pytest.mark.usefixtures("alert")
 def test_wal_beyond_the_ceiling_is_given_way_to(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttle, "BURST_BYTES", 100_000)
+    real = Throttle._ask
+
+    def ask(self: Throttle, asked: Signal, query: str) -> throttle.Row | None:
+        row = real(self, asked, query)
+        return (row[0], 1) if asked == "wal" and row else row  # a ceiling that the slowest machine exceeds
+
+    monkeypatch.setattr(Throttle, "_ask", ask)
     throttled, _ = told(db)
     assert {t.signal for t in throttled} == {"wal"}
     assert throttled[0].reason.startswith("WAL is written faster than ")

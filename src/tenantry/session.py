@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from tenantry.errors import ApplyError, CatalogError, LockTimeout
@@ -95,6 +96,11 @@ def runner(dsn: str, verb: str, listen: Listener, stop: Callable[[], bool] = nev
             yield Session(conn, dsn, verb, listen, stop)
         except psycopg.Error as error:
             raise failure(verb, "", "", error) from error
+        finally:
+            # The server ends a session a moment after it is closed here; whoever comes next must not meet its lock.
+            if conn.info.transaction_status == TransactionStatus.IDLE:
+                with contextlib.suppress(psycopg.Error):
+                    conn.execute("SELECT pg_catalog.pg_advisory_unlock_all()")
 
 
 @dataclass(frozen=True, slots=True)

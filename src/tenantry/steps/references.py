@@ -191,7 +191,8 @@ def _add(
         yield Change(
             id=base, phase=phase, object=table.label, why=why, apply=_unforced(c, table, fk, phase, statement),
             verify=verify.query(verify.constraint(table.qname, fk.name, valid=check)), revert=undo,
-            lock=Lock.ACCESS_EXCLUSIVE if _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE,
+            # To take over the keys of partitions, their triggers are dropped.
+            lock=Lock.ACCESS_EXCLUSIVE if parts or _forced(c, table, fk, phase) else Lock.SHARE_ROW_EXCLUSIVE,
             tables=_locked(table, fk), rows=0 if parts else table.table.rows, bytes=0 if parts else table.table.bytes,
         )  # fmt: skip
         return
