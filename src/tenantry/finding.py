@@ -10,6 +10,10 @@ from typing import Literal
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # worst first
 Status = Literal["held", "breached", "skipped", "error"]
+# Who asks: a session that never set a tenant, set an empty one, one that no row has, or another that exists.
+ContextName = Literal["unset", "empty", "ghost", "tenant"]
+# How far a proof went: nothing written, also real writes and DDL, or those in a world made for it.
+Mode = Literal["safe", "full", "lab"]
 # What a check needs to know before it can look: nothing, the application's role, one that privileges bind,
 # which tables are tenants', which setting carries the tenant, the audit trail.
 Need = Literal["role", "app", "tenancy", "setting", "trail"]
@@ -95,12 +99,20 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of an attack in one context: no tenant was ever set, an empty one, one without rows, another's."""
+
+    context: ContextName
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attack on one object came to.
 
     ``control_fired`` says that the same probe, allowed, did find or change something: without it
     "held" would mean nothing. ``tries`` counts the statements sent. ``sql`` is the shortest statement
-    that shows a breach.
+    that shows a breach. ``cells`` tell the contexts apart, in the order in which they were tried.
     """
 
     attack: str
@@ -110,6 +122,17 @@ class Outcome:
     control_fired: bool = False
     detail: str = ""
     sql: str = ""
+    cells: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table on the map of a proof: its scope in the spec's words, the tables it refers to, its estimated rows."""
+
+    name: str
+    scope: str
+    references: tuple[str, ...] = ()
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +140,8 @@ class Proof:
     """The record of one run of ``prove``.
 
     ``pending`` are the ids of steps that planning again still asks for; ``not_looked_at`` says in plain
-    words what was left out.
+    words what was left out. ``review`` are the static checks of the same run. ``fingerprint`` is the digest of
+    the catalog that was proven, ``places`` its tables, ``seconds`` how long the run took.
     """
 
     when: str
@@ -127,6 +151,11 @@ class Proof:
     findings: tuple[Finding, ...]
     outcomes: tuple[Outcome, ...]
     not_looked_at: tuple[str, ...]
+    mode: Mode = "safe"
+    review: Review | None = None
+    fingerprint: str = ""
+    places: tuple[Place, ...] = ()
+    seconds: float = 0.0
 
     @property
     def proven(self) -> bool:
@@ -135,5 +164,6 @@ class Proof:
             bool(self.outcomes)
             and not self.pending
             and not any(f.level == "error" for f in self.findings)
+            and (self.review is None or self.review.good)
             and all(o.status == "held" and o.control_fired for o in self.outcomes)
         )
