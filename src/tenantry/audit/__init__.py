@@ -1,0 +1,1 @@
+"""The audit trail: record, guard, seal, verify, export, retain."""
