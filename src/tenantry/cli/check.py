@@ -10,9 +10,10 @@ import typer
 
 from tenantry import checks, spec
 from tenantry.checks import waivers
-from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, Format, FormatOption
+from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn
+from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
 from tenantry.errors import SpecError
-from tenantry.report import findings as report
+from tenantry.report.formats import ReportFormat
 
 
 def check(
@@ -39,7 +40,8 @@ def check(
             envvar="TENANTRY_BASELINE", help="An earlier report as JSON: what it has does not count again."
         ),
     ] = None,
-    format_: FormatOption = Format.text,
+    format_: ReportFormatOption = ReportFormat.text,
+    migrations: MigrationsOption = None,
 ) -> int:
     """Look for holes in the catalogs, without changing anything. Exit 1 on a finding at error level.
 
@@ -53,7 +55,7 @@ def check(
         baseline=waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None,
     )
     review = checks.check(dsn, request, app_dsn=app_dsn, now=datetime.now(UTC))
-    print(report.to_json(review) if format_ is Format.json else report.to_text(review), end="")
+    show(review, format_, there, migrations)
     return 0 if review.good else 1
 
 

@@ -1,1 +1,1 @@
-"""Results as text and other formats. Pure: values in, text out."""
+"""Plans and proofs as text and JSON. Pure functions of what they are given."""

@@ -13,6 +13,7 @@ from tenantry.finding import LEVELS, Check, Finding, Level, Review
 VERSION = 1
 _WIDTH = 110
 _SHOWN = 5  # findings of one check, of which more are counted
+_SCREEN = 40  # lines of findings; checks that begin after them are told in one line each
 
 
 def to_text(review: Review) -> str:
@@ -22,28 +23,35 @@ def to_text(review: Review) -> str:
 
 def to_json(review: Review) -> str:
     """The whole record, with ``"version": 1``; also what ``--baseline`` reads."""
-    record = {
-        "version": VERSION,
+    return (
+        json.dumps({"version": VERSION, "kind": "check"} | record(review), indent=1, ensure_ascii=False)
+        + "\n"
+    )
+
+
+def record(review: Review) -> dict[str, Any]:
+    """A review as JSON has it; also within a proof."""
+    return {
         "good": review.good,
         "when": review.when,
         "server": review.server,
         "role": review.role,
         "tenancy": review.tenancy,
-        "findings": [_finding(f) for f in review.findings],
+        "findings": [finding(f) for f in review.findings],
         "waived": [
-            _finding(w.finding) | {"reason": w.reason, "until": w.until.isoformat()} for w in review.waived
+            finding(w.finding) | {"reason": w.reason, "until": w.until.isoformat()} for w in review.waived
         ],
-        "known": [_finding(f) for f in review.known],
+        "known": [finding(f) for f in review.known],
         "gone": review.gone,
         "skipped": review.skipped,
         "checks": [_check(c) for c in review.checks],
         "not_looked_at": review.not_looked_at,
     }
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return asdict(finding) | {"fingerprint": finding.fingerprint}
+def finding(found: Finding) -> dict[str, Any]:
+    """A finding as JSON has it."""
+    return asdict(found) | {"fingerprint": found.fingerprint}
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -54,14 +62,20 @@ def _lines(review: Review) -> Iterator[str]:
     yield _verdict(review)
     yield f"{review.when}  {review.server}  as {review.role or 'a role that is not known'}  {review.tenancy}"
     known = {check.slug: check for check in review.checks}
+    written = 0
     for level in LEVELS:
         groups: dict[str, list[Finding]] = {}
         for finding in review.findings:
             if finding.level == level:
                 groups.setdefault(finding.check, []).append(finding)
         for slug, found in groups.items():
-            yield ""
-            yield from _group(level, known.get(slug), found)
+            group = _group(level, known.get(slug), found)
+            if written >= _SCREEN and level != "error":
+                group = [f"{group[0]} ({len(found)})"]
+            else:
+                yield ""
+            written += len(group)
+            yield from group
     yield from _aside(review)
     yield ""
     yield "Not looked at:"
@@ -83,18 +97,17 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _group(level: Level, check: Check | None, found: Sequence[Finding]) -> Iterator[str]:
+def _group(level: Level, check: Check | None, found: Sequence[Finding]) -> list[str]:
     first = found[0]
     name = f"{check.id} {check.slug}: {check.title}" if check is not None else first.check
-    yield from _wrapped(f"{level.upper()} {name}", "  ")
+    lines = _wrapped(f"{level.upper()} {name}", "  ")
     for finding in found[:_SHOWN]:
-        yield from _wrapped(f"  - {finding.message}  [{finding.fingerprint}]", "    ")
+        lines += _wrapped(f"  - {finding.message}  [{finding.fingerprint}]", "    ")
     if len(found) > _SHOWN:
-        yield f"  - and {len(found) - _SHOWN} more; --format json lists them all"
+        lines.append(f"  - and {len(found) - _SHOWN} more; --format json lists them all")
     if check is not None and level != "note":
-        yield from _wrapped(f"  why: {check.why}", "    ")
-    if first.fix:
-        yield from _wrapped(f"  fix: {first.fix}", "    ")
+        lines += _wrapped(f"  why: {check.why}", "    ")
+    return lines + (_wrapped(f"  fix: {first.fix}", "    ") if first.fix else [])
 
 
 def _aside(review: Review) -> Iterator[str]:

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from tenantry.finding import Outcome, Proof, Status
+from tenantry.finding import LEVELS, Finding, Outcome, Proof, Status
+from tenantry.report import findings
 
 VERSION = 1
 _WIDTH = 110
@@ -15,6 +16,7 @@ _SCREEN = 24  # tables in the matrix; of more, only those where something did no
 _WORST: Sequence[Status] = ("breached", "error", "skipped", "held")
 _MARKS: dict[Status, str] = {"held": "✓", "breached": "✗", "skipped": "–", "error": "?"}
 _PENDING = 5
+_SHOWN = 6  # of each kind; of more, the rest is counted
 
 
 def to_text(proof: Proof) -> str:
@@ -24,26 +26,45 @@ def to_text(proof: Proof) -> str:
 
 def to_json(proof: Proof) -> str:
     """The whole record, with ``"version": 1`` and the verdict."""
-    findings = [asdict(f) | {"fingerprint": f.fingerprint} for f in proof.findings]
-    record = {"version": VERSION, "proven": proof.proven} | asdict(proof) | {"findings": findings}
+    record = {
+        "version": VERSION,
+        "kind": "proof",
+        "proven": proof.proven,
+        "when": proof.when,
+        "server": proof.server,
+        "role": proof.role,
+        "mode": proof.mode,
+        "seconds": proof.seconds,
+        "fingerprint": proof.fingerprint,
+        "pending": proof.pending,
+        "findings": [findings.finding(f) for f in proof.findings],
+        "outcomes": [asdict(o) for o in proof.outcomes],
+        "review": findings.record(proof.review) if proof.review is not None else None,
+        "places": [asdict(p) for p in proof.places],
+        "not_looked_at": proof.not_looked_at,
+    }
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
 def _lines(proof: Proof) -> Iterator[str]:
     yield _verdict(proof)
     yield f"{proof.when}  {proof.server}  as {proof.role}"
-    for outcome in _sorted(proof, "breached"):
+    breached = list(_sorted(proof, "breached"))
+    for outcome in breached[:_SHOWN]:
         yield ""
         yield from _wrapped(f"BREACHED {outcome.attack} on {outcome.object}: {outcome.detail}", "  ")
         yield f"  {outcome.sql}"
+    if len(breached) > _SHOWN:
+        yield f"{len(breached) - _SHOWN} more breached; --format html or json lists them all"
     yield from _found(proof)
     yield from _pending(proof)
     yield from _unclear(proof)
     yield from _matrix(proof.outcomes)
-    if proof.not_looked_at:
+    left_out = [*proof.not_looked_at, *(proof.review.not_looked_at if proof.review is not None else ())]
+    if left_out:
         yield ""
         yield "Not looked at:"
-        for line in proof.not_looked_at:
+        for line in dict.fromkeys(left_out):
             yield from _wrapped(f"  - {line}", "    ")
 
 
@@ -56,7 +77,7 @@ def _verdict(proof: Proof) -> str:
     parts += [f"{counts[s]} {word}" for s, word in _COUNTED if counts[s]]
     silent = sum(not o.control_fired for o in proof.outcomes if o.status == "held")
     parts += [f"{silent} held without a control"] if silent else []
-    errors = sum(f.level == "error" for f in proof.findings)
+    errors = sum(f.level == "error" for f in _all(proof))
     parts += [_count(errors, "finding")] if errors else []
     parts += [f"{_count(len(proof.pending), 'step')} pending"] if proof.pending else []
     return f"{'PROVEN' if proof.proven else 'NOT PROVEN'}: {', '.join(parts)}"
@@ -83,15 +104,28 @@ def _wrapped(text: str, indent: str) -> list[str]:
     )
 
 
+def _all(proof: Proof) -> list[Finding]:
+    """The findings of the proof itself and of its static checks, worst first."""
+    found = [*proof.findings, *(proof.review.findings if proof.review is not None else ())]
+    return sorted(found, key=lambda f: LEVELS.index(f.level))
+
+
 def _found(proof: Proof) -> Iterator[str]:
-    if proof.findings:
+    """Findings of the proof, and of the static checks those at error level: the others are counted."""
+    listed = [f for f in _all(proof) if f.level == "error" or f in proof.findings]
+    if listed:
         yield ""
-    for finding in sorted(proof.findings, key=lambda f: ("error", "warning", "note").index(f.level)):
+    for finding in listed[:_SHOWN]:
         yield from _wrapped(
             f"{finding.level.upper()} {finding.check} on {finding.object}: {finding.message}", "  "
         )
         if finding.fix:
-            yield f"  fix: {finding.fix}"
+            yield from _wrapped(f"  fix: {finding.fix}", "    ")
+    if len(listed) > _SHOWN:
+        yield f"{_count(len(listed) - _SHOWN, 'finding')} more; --format html or json lists them all"
+    rest = len(_all(proof)) - len(listed)
+    if rest:
+        yield f"{_count(rest, 'finding')} of static checks below error level; `tenantry check` lists them"
 
 
 def _pending(proof: Proof) -> Iterator[str]:
@@ -112,8 +146,10 @@ def _unclear(proof: Proof) -> Iterator[str]:
             groups.setdefault((word, o.object, o.detail), []).append(o.attack)
     if groups:
         yield ""
-    for (word, name, detail), attacks in groups.items():
+    for (word, name, detail), attacks in list(groups.items())[:_SHOWN]:
         yield from _wrapped(f"{word} {', '.join(attacks)} on {name}: {detail}", "  ")
+    if len(groups) > _SHOWN:
+        yield f"{len(groups) - _SHOWN} more without an answer; --format html or json lists them all"
 
 
 def _matrix(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -127,7 +163,8 @@ def _matrix(outcomes: Sequence[Outcome]) -> Iterator[str]:
         row[o.attack] = min(row.get(o.attack, "held"), o.status, key=_WORST.index)
     shown = cells
     if len(cells) > _SCREEN:
-        shown = {name: row for name, row in cells.items() if set(row.values()) != {"held"}}
+        worst = sorted(cells.items(), key=lambda item: min(map(_WORST.index, item[1].values())))
+        shown = {name: row for name, row in worst[:_SCREEN] if set(row.values()) != {"held"}}
     yield ""
     if shown:
         width = max(len(name) for name in shown)
@@ -136,5 +173,8 @@ def _matrix(outcomes: Sequence[Outcome]) -> Iterator[str]:
             marks = [(_MARKS[row[a]] if a in row else " ").ljust(len(a)) for a in attacks]
             yield "  ".join([name.ljust(width), *marks]).rstrip()
         yield "✓ held  ✗ breached  ? no answer  – skipped"
-    if len(shown) < len(cells):
-        yield f"{_count(len(cells) - len(shown), 'table')} more, where every attack held"
+    rest = [set(row.values()) == {"held"} for name, row in cells.items() if name not in shown]
+    if held := sum(rest):
+        yield f"{_count(held, 'table')} more, where every attack held"
+    if held < len(rest):
+        yield f"{_count(len(rest) - held, 'table')} more, where not every attack held; --format html shows all"
