@@ -162,8 +162,10 @@ def test_cancelled_statement_of_another_thread(dsn: str) -> None:
     with ConnectionPool(dsn, connection_class=Connection, min_size=1, max_size=1) as pool:
         with ThreadPoolExecutor(1) as executor, tenant("a"), pool.connection() as conn:
             running = executor.submit(carry(conn.execute), "SELECT pg_sleep(30)")
-            while conn.info.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
-                pass
+            with psycopg.connect(dsn, autocommit=True) as watch:
+                asleep = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+                while watch.execute(asleep, [conn.info.backend_pid]).fetchone() is None:
+                    pass  # a cancellation before it would cancel BEGIN, or nothing
             conn.cancel_safe()
             with pytest.raises(psycopg.errors.QueryCanceled):
                 running.result(10)
