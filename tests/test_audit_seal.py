@@ -17,8 +17,9 @@ import psycopg
 import pytest
 
 from tenantry import embedded
-from tenantry.audit import anchors, checkpoint, keys, seal, select, store
+from tenantry.audit import anchors, checkpoint, keys, seal, select
 from tenantry.audit.anchors import File
+from tenantry.audit.entries import Entry
 from tenantry.errors import ApplyError, CatalogError, SpecError, TamperError
 from tests import servers, trail
 from tests.servers import Database, MakeDatabase, Server
@@ -75,7 +76,8 @@ class Writer:
         self.open, self.prepared = False, list[str]()
 
     def step(self, last: bool = False) -> None:
-        match self.rng.choice(("commit", "rollback", "prepare") if last else self._moves()):
+        moves: list[str] = ["commit", "rollback", "prepare"] if last else self._moves()
+        match self.rng.choice(moves):
             case "begin":
                 self.conn.execute("BEGIN")
                 self.open = True
@@ -284,7 +286,7 @@ def test_a_restore_of_an_old_copy_must_be_declared(
     restored.event("acme")
     found = restored.seal("copy of\nTuesday")
     assert found.events == 1
-    era = store.Entry.parse(
+    era = Entry.parse(
         restored.ask("SELECT body FROM tenantry_audit.log WHERE kind = 'era' ORDER BY n DESC LIMIT 1")
     )
     assert era.fields["reason"] == "copy of Tuesday"
