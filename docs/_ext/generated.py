@@ -99,6 +99,7 @@ _SECTIONS = (
     ("`[tenancy.default]`", "Tenant", ""),
     ("`[roles]`", "Roles", ""),
     ("`[audit]`", "Audit", "Without this section no trail is made."),
+    ("`capture`", "Capture", "Short: `\"users\"`."),
     ("`[render]`", "Render", ""),
     ("`[[waivers]]`", "Waiver", "Either `check` and `object`, or `fingerprint`."),
     ("`[tables.NAME]`", "TableRule", "`NAME` is `table` or `\"schema.table\"`; without a schema it is `public`."),
@@ -146,6 +147,7 @@ def _type(value: Mapping[str, Any]) -> str:
 
 _REFERRED = {
     "UniqueRule": "a decision, below",
+    "Capture": "a table, below",
     **dict.fromkeys(("Constant", "FromColumn", "FromParent", "FromMapping", "FromExpression"), "a source, below"),
 }  # fmt: skip
 

@@ -156,6 +156,8 @@ def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Tab
     own = {spec.tenancy.tenants: "the tenants table"}
     if spec.audit is not None:
         own[spec.audit.table] = "the trail"
+        if spec.audit.extended:
+            own[QName(spec.audit.functions, "personal")] = "what the trail knows of persons"
     for name in spec.tables:
         if name in own:
             problems.append(f"{spell(name)}: is {own[name]}, which needs no scope; remove it from [tables]")

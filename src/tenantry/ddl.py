@@ -286,6 +286,19 @@ def create_guard(table: QName, trigger: str, events: str, each: str, function: Q
     )
 
 
+def create_trigger(
+    table: QName, trigger: str, timing: str, events: Sequence[str], row: bool, function: QName, over: str = ""
+) -> str:
+    """SHARE ROW EXCLUSIVE, for an instant. ``over``: a REFERENCING clause."""
+    each = "ROW" if row else "STATEMENT"
+    words = f"{timing} {' or '.join(events)}".upper()
+    middle = f" {over}" if over else ""
+    return (
+        f"CREATE TRIGGER {quote(trigger)} {words} ON {qualified(table)}{middle} "
+        f"FOR EACH {each} EXECUTE FUNCTION {qualified(function)}()"
+    )
+
+
 def drop_trigger(table: QName, trigger: str) -> str:
     """ACCESS EXCLUSIVE, for an instant."""
     return f"DROP TRIGGER {quote(trigger)} ON {qualified(table)}"
@@ -328,6 +341,21 @@ def own(table: QName, owner: str) -> str:
 def own_by_user(table: QName) -> str:
     """ACCESS EXCLUSIVE, for an instant: back to who runs the statement."""
     return _alter(table, "OWNER TO CURRENT_USER")
+
+
+def own_function(signature: str, owner: str | None) -> str:
+    """No table lock. ``signature`` is quoted SQL; None gives it to who runs the statement."""
+    return f"ALTER FUNCTION {signature} OWNER TO {quote(owner) if owner is not None else 'CURRENT_USER'}"
+
+
+def create_schema(schema: str, owner: str) -> str:
+    """No table lock."""
+    return f"CREATE SCHEMA {quote(schema)} AUTHORIZATION {quote(owner)}"
+
+
+def drop_schema(schema: str) -> str:
+    """No table lock; refused while anything is in it."""
+    return f"DROP SCHEMA {quote(schema)}"
 
 
 def grant(kind: str, name: str, privileges: Sequence[str], role: str) -> str:

@@ -14,14 +14,18 @@ from tenantry.steps import (
     access,
     audit,
     backfill,
+    capture,
     columns,
     conflicts,
+    ddlguard,
+    events,
     fill,
     isolate,
     observe,
     references,
     swap,
     tenants,
+    trailfunctions,
     uniques,
 )
 
@@ -40,7 +44,7 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
         pending = all(p.endswith(UNMENTIONED) for p in problems)
         raise PlanError(list(dict.fromkeys(problems)), pending=pending)
     steps = sorted(
-        _steps(conversion), key=lambda s: _PHASES.index(s.phase)
+        ddlguard.lifted(conversion, _steps(conversion)), key=lambda s: _PHASES.index(s.phase)
     )  # stable: order within a phase stays
     _check_ids(steps)
     return Plan(
@@ -60,7 +64,7 @@ def _guards(c: Conversion) -> Iterator[tuple[str, str]]:
 
 
 def _problems(c: Conversion) -> list[str]:
-    parts = (tenants, backfill, uniques, references, isolate, audit, access)
+    parts = (tenants, backfill, uniques, references, isolate, audit, events, capture, access)
     return [p for part in parts for p in part.problems(c)]
 
 
@@ -84,11 +88,15 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from uniques.tenant_indexes(c)
     yield from audit.steps(c)
     yield from access.roles(c)
+    yield from events.roles(c)
     yield from observe.prepare(c)
     yield from isolate.tables(c)
     yield from isolate.through(c)
     yield from isolate.platform(c)
     yield from audit.guards(c)
+    yield from events.steps(c)
+    yield from trailfunctions.steps(c)
+    yield from capture.steps(c)
     yield from observe.cut_over(c)
     yield from fill.cut_over(c)
     yield from columns.final_defaults(c)
@@ -96,6 +104,8 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from access.views(c)
     yield from access.ownership(c)
     yield from access.grants(c)
+    yield from events.grants(c)
+    yield from ddlguard.steps(c)
 
 
 def _check_ids(steps: list[Change | Backfill]) -> None:

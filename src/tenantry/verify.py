@@ -6,6 +6,7 @@ is missing; steps join them with :func:`every`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from tenantry.names import QName, literal, qualified, quote
@@ -122,6 +123,11 @@ def trigger(table: QName, name: str, *, always: bool = False) -> str:
     return _exists("pg_trigger", f"tgrelid = {_regclass(table)} AND tgname = {literal(name)} AND {state}")
 
 
+def no_trigger(table: QName, name: str) -> str:
+    """The table has no trigger of that name."""
+    return f"NOT {_exists('pg_trigger', f'tgrelid = {_regclass(table)} AND tgname = {literal(name)}')}"
+
+
 def security_invoker(view: QName) -> str:
     """The view runs with the rights of who reads it."""
     return _exists(
@@ -169,6 +175,73 @@ def schema_usage(schema: str, role_: str) -> str:
         f"r.rolname = {literal(role_)} AND n.nspname = {literal(schema)}"
         " AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')",
     )
+
+
+def schema(name: str) -> str:
+    """The schema exists."""
+    return _exists("pg_namespace", f"nspname = {literal(name)}")
+
+
+def policy_for(table: QName, name: str, roles: Sequence[str]) -> str:
+    """The table has a permissive policy of that name, for exactly these roles."""
+    return _exists(
+        "pg_policy",
+        f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND polpermissive"
+        f" AND ARRAY[{_texts(sorted(roles))}]::text[] = ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r"
+        ' WHERE r.oid = ANY (polroles) ORDER BY r.rolname::text COLLATE "C")',
+    )
+
+
+def granted(table: QName, role_: str, privilege: str) -> str:
+    """The privilege on the table was granted to that very role, not to everybody or to one that it belongs to."""
+    return _exists(
+        "pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
+        " JOIN pg_catalog.pg_roles r ON r.oid = a.grantee",
+        f"c.oid = {_regclass(table)} AND r.rolname = {literal(role_)} AND a.privilege_type = {literal(privilege)}",
+    )
+
+
+def column_privileges(
+    table: QName, role_: str, privilege: str, have: Sequence[str], lack: Sequence[str]
+) -> str:
+    """The role has the privilege on each column of ``have`` and on none of ``lack``."""
+    tests = [f"r.rolname = {literal(role_)}"]
+    for columns_, no in ((have, ""), (lack, "NOT ")):
+        tests += [
+            f"{no}pg_catalog.has_column_privilege(r.oid, {_regclass(table)}, {literal(c)}, {literal(privilege)})"
+            for c in columns_
+        ]
+    return _exists("pg_roles r", " AND ".join(tests))
+
+
+def function(signature: str, source: str, owner: str) -> str:
+    """The function is there with that body, runs with the rights of ``owner``, and not everybody may call it.
+
+    ``signature`` is quoted SQL, with the types of the arguments.
+    """
+    return _exists(
+        "pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner",
+        f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND f.prosecdef AND r.rolname = {literal(owner)}"
+        f" AND {_digest(source)} AND f.proacl IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) a WHERE a.grantee = 0)",
+    )
+
+
+def _digest(source: str) -> str:
+    known = hashlib.sha256(source.encode()).hexdigest()
+    return f"pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')), 'hex') = '{known}'"
+
+
+def source(signature: str, text: str) -> str:
+    """The function is there with that body."""
+    return _exists(
+        "pg_proc f", f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND {_digest(text)}"
+    )
+
+
+def event_trigger(name: str) -> str:
+    """The event trigger is there, also in replication mode."""
+    return _exists("pg_event_trigger", f"evtname = {literal(name)} AND evtenabled = 'A'")
 
 
 def constraint_comment(table: QName, name: str, comment: str) -> str:

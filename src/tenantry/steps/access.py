@@ -158,7 +158,7 @@ def ownership(c: Conversion) -> Iterator[Change]:
             )
     for r in _relations(c):
         name = r.name
-        if r.known is not None and r.known.owner == owner:
+        if (r.known is not None and r.known.owner == owner) or _extended(c, name):
             continue
         # Whoever owned a table and is not to own it keeps what is granted in the same transaction.
         after = _rights_after(c, r)
@@ -189,7 +189,7 @@ def _usage(schema: str, role: str, why: str) -> Change:
 
 def grants(c: Conversion) -> Iterator[Change]:
     """What the application may do: rows, never TRUNCATE, REFERENCES or TRIGGER."""
-    app = c.spec.roles.app
+    app, trail = c.spec.roles.app, c.spec.audit.table if c.spec.audit is not None else None
     # Not before the policies are there: until then a right on a table is a right on every tenant's rows.
     phase = Phase.OBSERVE if c.online else Phase.HARDEN
     schemas = {
@@ -200,16 +200,25 @@ def grants(c: Conversion) -> Iterator[Change]:
             yield _usage(schema.name, app, "Without it the application finds no table.")
     late = [r.name for r in _relations(c) if _moves(c, r)]
     for r in _relations(c):
-        if r.name not in late:
+        if r.name not in late and not (_extended(c, r.name) and r.name == trail):
             yield from _granted(phase, r.name, rights(app, r.name, r.known, r.may, r.never))
     for sequence in _sequences(c):
         if sequence.table not in late:
             yield from _granted(phase, sequence.qname, sequence_rights(app, sequence))
 
 
+def _extended(c: Conversion, name: QName) -> bool:
+    """True for an extended trail and its partitions, which have an owner and rights of their own."""
+    if c.spec.audit is None or not c.spec.audit.extended:
+        return False
+    return name in (c.spec.audit.table, *(t.qname for t in c.catalog.descendants(c.spec.audit.table)))
+
+
 def _moves(c: Conversion, r: _Relation) -> bool:
     """True where the application owns a table, or may become its owner, and the plan gives it to another role."""
     app, owner = c.spec.roles.app, c.spec.roles.owner
+    if _extended(c, r.name):
+        return False
     role = c.catalog.roles_by_name.get(app)
     mine = (app, *(role.member_of if role is not None else ()))
     return owner is not None and r.known is not None and r.known.owner in mine and r.known.owner != owner

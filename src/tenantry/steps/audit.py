@@ -69,7 +69,7 @@ def problems(c: Conversion) -> Iterator[str]:
 
 def _guard_problems(c: Conversion, name: QName, table: Table | None) -> Iterator[str]:
     """A function or trigger under a name of ours that does not do what ours does."""
-    function = _function(name)
+    function = guard_function(name)
     for found in c.catalog.functions:
         raises = re.search(r"\braise\s+exception\b", found.source, re.IGNORECASE)
         if found.qname == function and not found.arguments and not raises:
@@ -148,12 +148,13 @@ def _index(c: Conversion, name: QName, existing: Table | None, suffix: str, colu
     )
 
 
-def _function(name: QName) -> QName:
+def guard_function(name: QName) -> QName:
+    """What the guards of that trail call."""
     return QName(name.schema, FUNCTION)
 
 
 def _guard(c: Conversion, name: QName, existing: Table | None) -> Iterator[Change]:
-    function = _function(name)
+    function = guard_function(name)
     there = any(f.qname == function and not f.arguments for f in c.catalog.functions)
     message = literal(f"Direct modification of {name.name.replace('%', '%%')} is forbidden")
     body = (
@@ -195,19 +196,30 @@ def _trigger(
 
 
 def guards(c: Conversion) -> Iterator[Change]:
-    """What the row guard leaves open: TRUNCATE, statements that match no row, and replication mode."""
+    """What the row guard leaves open: TRUNCATE, statements that match no row, and replication mode.
+
+    A partition has its parent's row guard and no other: a statement that names it directly meets its own.
+    """
     name, existing = _table(c), _existing(c)
     if name is None:
         return
-    function = _function(name)
-    wanted = (
+    yield from _hardened(name, existing, guard_function(name))
+    for part in c.catalog.descendants(name):
+        yield from _hardened(part.qname, part, guard_function(name))
+
+
+def _hardened(name: QName, existing: Table | None, function: QName) -> Iterator[Change]:
+    child = existing is not None and bool(existing.partition_of or existing.parents)
+    wanted = [
         (STATEMENT_GUARD, "UPDATE OR DELETE", "The attempt itself is refused, also where it matches no row."),
         (TRUNCATE_GUARD, "TRUNCATE", "TRUNCATE fires no row trigger and would empty the trail."),
-    )
+    ]
     for guard, events, why in wanted:
         if existing is None or existing.trigger(guard) is None:
             yield _trigger(name, function, guard, events, "STATEMENT", Phase.HARDEN, why)
-    for guard in (GUARD, STATEMENT_GUARD, TRUNCATE_GUARD):
+    # A partition's row guard is switched with its parent's; a child by inheritance has none.
+    always = (STATEMENT_GUARD, TRUNCATE_GUARD) if child else (GUARD, STATEMENT_GUARD, TRUNCATE_GUARD)
+    for guard in always:
         trigger = existing.trigger(guard) if existing else None
         if trigger is not None and trigger.enabled == "A":
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tenantry import ddl, verify
-from tenantry.catalog import Table
+from tenantry.catalog import Column, Constraint, Table
 from tenantry.conversion import Conversion, TenantTable, place_problems
 from tenantry.names import QName, display, fit, free, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
@@ -133,6 +133,18 @@ def _create(c: Conversion) -> Change:
         verify=verify.query(verify.relation(c.tenants)),
         revert=(f"DROP TABLE {qualified(c.tenants)}",),
     )
+
+
+def planned(c: Conversion) -> Table:
+    """The tenants table as :func:`steps` makes it, for who has to know its columns before it is there."""
+    when = "timestamp with time zone"
+    types = {
+        c.spec.tenancy.key: c.type, "name": "text", "slug": "text", "domain": "text", "logo": "text",
+        "is_active": "boolean", "plan": "text", "created_at": when, "updated_at": when,
+    }  # fmt: skip
+    key = Constraint(f"{c.tenants.name}_pkey", "primary", (c.spec.tenancy.key,), "")
+    columns = tuple(Column(name, type_, type_, True) for name, type_ in types.items())
+    return Table(c.tenants.schema, c.tenants.name, "table", "", columns, (key,))
 
 
 def unprivileged(c: Conversion, name: QName) -> tuple[str, ...]:
