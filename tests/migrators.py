@@ -1,21 +1,17 @@
 """Other people's migrators, run for real on rendered files: psql, drizzle-orm, Alembic."""
 
-import fcntl
-import functools
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
 from tenantry.render import File
+from tests import npm
 from tests.servers import Database
 
 DRIZZLE = Path(__file__).parent / "drizzle"
@@ -58,22 +54,6 @@ def run_psql(files: Iterable[Path], db: Database) -> None:
 # Drizzle
 
 
-@functools.cache
-def _drizzle_home() -> Path:
-    """The folder with drizzle-orm in it: installed at first use, once for all test processes."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"NOT TESTED HERE: the real drizzle-orm migrator, because {program} is not installed")
-    stamp = DRIZZLE / "node_modules" / ".installed"
-    wanted = hashlib.sha256((DRIZZLE / "package-lock.json").read_bytes()).hexdigest()
-    with (DRIZZLE / ".install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=DRIZZLE)
-            stamp.write_text(wanted)
-    return DRIZZLE
-
-
 def run_drizzle(folder: Path, dsn: str) -> None:
     """Run drizzle-orm's own node-postgres migrator on a folder with a journal; skips where node is missing."""
     names = {
@@ -83,9 +63,10 @@ def run_drizzle(folder: Path, dsn: str) -> None:
         "password": "PGPASSWORD",
         "dbname": "PGDATABASE",
     }
+    home = npm.installed(DRIZZLE, "the real drizzle-orm migrator")
     given = conninfo_to_dict(dsn)
     env = {variable: str(given[name]) for name, variable in names.items() if given.get(name) is not None}
-    _run(["node", "migrate.mjs", str(folder)], cwd=_drizzle_home(), **env)
+    _run(["node", "migrate.mjs", str(folder)], cwd=home, **env)
 
 
 # Alembic

@@ -40,7 +40,6 @@ def to_html(record: Proof | Review, attacks: Mapping[str, str]) -> str:
         .render(
             page=view,
             drawing=drawing,
-            nodes={node.name: node for node in drawing.nodes} if drawing is not None else {},
             states=STATES,
             contexts=CONTEXTS,
             marks=_MARKS,
@@ -62,7 +61,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"shown": shown, "cut": cut, "number": lambda n: f"{n:,}", "count": count}
+    found.filters |= {
+        "shown": shown,
+        "cut": cut,
+        "number": lambda n: f"{n:,}",
+        "count": count,
+        "moment": moment,
+    }
     found.globals["curve"] = curve
     return found
 
@@ -99,11 +104,18 @@ def count(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def curve(child: layout.Node, parent: layout.Node) -> str:
-    """The path of an arrow from a table to the one that it refers to, which stands to the left of it."""
-    y1, y2 = child.y + child.height / 2, parent.y + parent.height / 2
-    if parent.x < child.x:
-        x1, x2 = child.x, parent.x + parent.width + 5
-        return f"M{x1:g} {y1:g}C{x1 - 32:g} {y1:g} {x2 + 32:g} {y2:g} {x2:g} {y2:g}"
-    x1, x2 = child.x + child.width, parent.x + parent.width + 5  # in a circle: around on the right
-    return f"M{x1:g} {y1:g}C{x1 + 40:g} {y1:g} {x2 + 40:g} {y2:g} {x2:g} {y2:g}"
+def curve(edge: layout.Edge) -> str:
+    """The path of an arrow: curves in the gaps between columns, straight where it passes a column."""
+    (x, y), *rest = edge.corners
+    path, around = f"M{x:g} {y:g}", len(rest) == 1 and rest[0][0] >= x
+    for number, (x2, y2) in enumerate(rest):
+        bow = 40 if around else (x2 - x) / 2
+        back = bow if around else -bow
+        path += f"L{x2:g} {y2:g}" if number % 2 else f"C{x + bow:g} {y:g} {x2 + back:g} {y2:g} {x2:g} {y2:g}"
+        x, y = x2, y2
+    return path
+
+
+def moment(when: str) -> str:
+    """An ISO 8601 time for people."""
+    return when.replace("T", " ").replace("+00:00", " UTC")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tenantry.finding import Place
 
@@ -17,13 +18,15 @@ FEW = 60  # tables that are drawn one by one, with an arrow for each foreign key
 NAMED = 250  # tables that have their name on the map; of more, each is a square
 NODE = (176, 28)
 _GAP = (64, 10)
-_TALL = 16  # tables in one column of a layer
+_TALL = 14  # tables in one column of a layer
+_BEND = 12  # height of what keeps a place for a line between tables
+_TIP = 5  # of an arrow
 _SWEEPS = 4
 _WIDE = 1180  # of the whole map when it is made of boxes
 _SQUARE = 15
 _HEAD = 40  # title and second line of a box
 _PAD = 10
-_HUB = 8  # tables that refer to a hub, at least
+_HUB = 5  # tables that refer to a hub, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A foreign key, from the table that has it to the one it names."""
+    """A foreign key, from the table that has it to the one it names: the corners of its line, two for each gap."""
 
     child: str
     parent: str
+    corners: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,77 +93,113 @@ def _hubs(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 # Few tables
 
 
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """Columns of tables and bends. A bend keeps a place for a line that passes; no table has such a name."""
+
+    columns: list[list[str]]
+    chains: Mapping[tuple[str, str], tuple[str, ...]]  # of each foreign key: child, bends, parent
+
+
 def _layers(names: Sequence[str], parents: Mapping[str, Sequence[str]], hubs: tuple[str, ...]) -> Map:
     linked = {n for n in names if parents[n]} | {p for found in parents.values() for p in found}
-    depth = _depths([n for n in names if n in linked], parents)
-    rows = _ordered(depth, parents)
+    made = _columns([n for n in names if n in linked], parents)
+    _untangle(made)
+    at = _places(made.columns)
+    edges = tuple(Edge(*key, _corners([at[n] for n in chain])) for key, chain in made.chains.items())
+    nodes = [node for name, node in at.items() if name in linked]
     alone = [n for n in names if n not in linked]
-    columns = [
-        row[i : i + size] for row in rows for size in [_split(len(row))] for i in range(0, len(row), size)
-    ]
-    tallest = max(map(len, columns), default=0)
     width, height = NODE[0] + _GAP[0], NODE[1] + _GAP[1]
-    nodes = [
-        Node(name, x * width, (y + (tallest - len(column)) / 2) * height, *NODE)
-        for x, column in enumerate(columns)
-        for y, name in enumerate(column)
-    ]
-    across = max(len(columns), 1 if not alone else min(5, len(alone)))
-    below = tallest * height + (24 if tallest and alone else 0)
+    across = max(len(made.columns), min(5, len(alone)), 1)
+    below = max((n.y + n.height for n in at.values()), default=-24) + 24
     nodes += [
         Node(name, (i % across) * width, below + (i // across) * height, *NODE)
         for i, name in enumerate(alone)
     ]
-    edges = tuple(Edge(n, p) for n in names for p in parents[n])
     total = (max((n.x for n in nodes), default=0) + NODE[0], max((n.y for n in nodes), default=0) + NODE[1])
     return Map(*total, tuple(nodes), edges, hubs=hubs)
 
 
-def _split(count: int) -> int:
-    """How many of a layer stand in one column, evenly."""
-    columns = -(-count // _TALL)
-    return -(-count // columns) if columns else 1
+def _columns(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> _Layers:
+    """Columns from the tables that refer to none to those that refer to others; a full one goes on beside itself."""
+    depth = _depths(names, parents)
+    columns: list[list[str]] = []
+    for level in range(max(depth.values(), default=-1) + 1):
+        row = sorted((n for n in names if depth[n] == level), key=lambda n: (parents[n], n))
+        size = -(-len(row) // -(-len(row) // _TALL))  # as even as can be
+        columns += [row[i : i + size] for i in range(0, len(row), size)]
+    place = {name: x for x, column in enumerate(columns) for name in column}
+    chains: dict[tuple[str, str], tuple[str, ...]] = {}
+    for child in names:
+        for parent in parents[child]:
+            between = range(place[child] - 1, place[parent], -1)
+            bends = [f"\0{child}\0{parent}\0{x}" for x in between]
+            for x, bend in zip(between, bends, strict=True):
+                columns[x].append(bend)
+            chains[child, parent] = (child, *bends, parent)
+    return _Layers(columns, chains)
 
 
 def _depths(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """The longest chain of references from each table; a reference that closes a circle counts for nothing."""
     depth: dict[str, int] = {}
     for start in names:
-        path: dict[str, Iterator[str]] = {}
-        if start not in depth:
-            path[start] = iter(parents[start])
+        path = [] if start in depth else [start]
         while path:
-            name = next(reversed(path))
-            step = next((p for p in path[name] if p not in depth and p not in path), None)
+            name = path[-1]
+            step = next((p for p in parents[name] if p not in depth and p not in path), None)
             if step is not None:
-                path[step] = iter(parents[step])
+                path.append(step)
                 continue
-            del path[name]
+            path.pop()
             depth[name] = 1 + max((depth[p] for p in parents[name] if p in depth), default=-1)
     return depth
 
 
-def _ordered(depth: Mapping[str, int], parents: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Layers from the tables that refer to none, each in an order in which few arrows cross."""
-    rows = [
-        sorted(n for n, d in depth.items() if d == level)
-        for level in range(max(depth.values(), default=-1) + 1)
-    ]
-    children: dict[str, list[str]] = {}
-    for name in depth:
-        for parent in parents[name]:
-            children.setdefault(parent, []).append(name)
+def _untangle(made: _Layers) -> None:
+    """Order each column so that few lines cross: everything goes near the middle of what it is joined to."""
+    left: dict[str, list[str]] = {}
+    right: dict[str, list[str]] = {}
+    for chain in made.chains.values():
+        for here, there in pairwise(chain):
+            left.setdefault(here, []).append(there)
+            right.setdefault(there, []).append(here)
+    place = {n: (i + 0.5) / len(column) for column in made.columns for i, n in enumerate(column)}
     for sweep in range(_SWEEPS):
-        down = sweep % 2 == 0
-        for row in rows if down else reversed(rows):
-            place = {n: (i + 0.5) / len(other) for other in rows for i, n in enumerate(other)}
-            near = parents if down else children
+        near = right if sweep % 2 else left
+        for column in reversed(made.columns) if sweep % 2 else made.columns:
             middle = {
                 n: sum(place[o] for o in found) / len(found) if (found := near.get(n)) else place[n]
-                for n in row
+                for n in column
             }
-            row.sort(key=lambda n: (middle[n], n))
-    return rows
+            column.sort(key=lambda n: (middle[n], n))
+            place |= {n: (i + 0.5) / len(column) for i, n in enumerate(column)}
+
+
+def _places(columns: Sequence[Sequence[str]]) -> dict[str, Node]:
+    """Every column is centred beside the tallest one."""
+    tall = [sum(_tall(n) + _GAP[1] for n in column) for column in columns]
+    found: dict[str, Node] = {}
+    for x, column in enumerate(columns):
+        y = (max(tall) - tall[x]) / 2
+        for name in column:
+            found[name] = Node(name, x * (NODE[0] + _GAP[0]), y, NODE[0], _tall(name))
+            y += _tall(name) + _GAP[1]
+    return found
+
+
+def _tall(name: str) -> float:
+    return _BEND if name.startswith("\0") else NODE[1]
+
+
+def _corners(chain: Sequence[Node]) -> tuple[tuple[float, float], ...]:
+    """From the left side of the table to the right side of the one that it refers to; around, where that is not left of it."""
+    here, there = chain[0], chain[-1]
+    end = (there.x + there.width + _TIP, there.y + there.height / 2)
+    if there.x >= here.x:
+        return (here.x + here.width, here.y + here.height / 2), end
+    inner = [(x, bend.y + bend.height / 2) for bend in chain[1:-1] for x in (bend.x + bend.width, bend.x)]
+    return (here.x, here.y + here.height / 2), *inner, end
 
 
 # Many tables
