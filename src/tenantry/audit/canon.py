@@ -1,15 +1,17 @@
 """What is hashed of an event: its columns as text, in an encoding that no two different events share.
 
-A field is ``octets:text`` in UTF-8, or ``-`` for NULL; fields are joined by the byte 0x1f. The columns are those of
-the layout that the batch names, in its order, so that a column which is added later leaves older leaves as they are.
+A field is ``octets:text`` in UTF-8, or ``-`` for NULL; fields are joined by the byte 0x1f. An event is the fields name,
+value, name, value … in the order of the names' bytes. The columns are those of the layout that the batch names, so a
+column which is added later leaves older leaves as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 
-from tenantry.audit import tree
 from tenantry.errors import CatalogError
 from tenantry.names import QName, display, quote
 
@@ -53,9 +55,21 @@ def encode(fields: Sequence[str | None]) -> bytes:
     return b"\x1f".join(out)
 
 
-def leaf(fields: Sequence[str | None]) -> bytes:
-    """The leaf hash of an event."""
-    return tree.leaf(encode(fields))
+@lru_cache(maxsize=256)
+def _prefixes(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(encode([name]) + b"\x1f" for name in names)
+
+
+def leaf(names: tuple[str, ...], values: Sequence[str | None]) -> bytes:
+    """The leaf hash of an event: of its columns' names and values, in turn."""
+    out = []
+    for prefix, value in zip(_prefixes(names), values, strict=True):
+        if value is None:
+            out.append(prefix + b"-")
+        else:
+            data = value.encode()
+            out.append(b"%b%d:%b" % (prefix, len(data), data))
+    return sha256(b"\x00" + b"\x1f".join(out)).digest()
 
 
 def expression(column: Column) -> str:
