@@ -182,13 +182,10 @@ def _whole(catalog: Catalog) -> Any:
 
 
 def _tenant_columns(catalog: Catalog, found: Spec) -> dict[QName, str]:
-    """The tenant column of each tenant table, and of those under it."""
-    return {
-        table.qname: rule.column or found.tenancy.column
-        for name, rule in found.tables.items()
-        if rule.scope == "tenant"
-        for table in (catalog.by_name[name], *catalog.descendants(name))
-    }
+    """The tenant column of each tenant table, and of those under it, which have that of the table above."""
+    own = {n: r.column or found.tenancy.column for n, r in found.tables.items() if r.scope == "tenant"}
+    under = {table.qname: column for n, column in own.items() for table in catalog.descendants(n)}
+    return own | under
 
 
 def _rows(db: Database, before: Catalog, found: Spec) -> dict[QName, list[str]]:

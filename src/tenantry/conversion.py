@@ -205,14 +205,19 @@ def _family_problems(
 ) -> Iterator[str]:
     """Partitions and inheritance children are read through the tables above them, so they share their scope."""
     rules = {t.qname: r for t, r in chosen}
+    under = {part.qname for table, _ in chosen for part in catalog.descendants(table.qname)}
     for table, rule in chosen:
-        name = spell(table.qname)
+        name, root = spell(table.qname), table.qname not in under
         if table.kind == "foreign" and rule.scope in ("tenant", "through"):
             yield f"{name}: a foreign table cannot have row level security; make its scope ignored"
         for part in catalog.descendants(table.qname):
             own = rules.get(part.qname)
             if own is not None and own.scope != rule.scope:
                 yield f"{spell(part.qname)}: its rows are read through {name} too, whose scope is {rule.scope}; give both the same scope"
+            elif root and own is not None and own.column not in (None, rule.column or spec.tenancy.column):
+                yield f"{spell(part.qname)}: inherits the tenant column of {name}; remove its column from the spec"
+            elif root and own is not None and own.backfill not in (None, rule.backfill):
+                yield f"{spell(part.qname)}: is filled with {name}; remove its backfill from the spec, or make both the same"
             elif rule.scope in ("tenant", "through") and part.kind == "foreign":
                 yield f"{spell(part.qname)}: a foreign table under {name} cannot be isolated; detach it first"
             elif rule.scope != "ignored" and part.schema not in spec.tenancy.schemas:
