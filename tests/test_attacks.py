@@ -1,5 +1,6 @@
 """Each attack: held → sabotage → breached → undone → held; and mistakes that attacks exist to find."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -8,22 +9,31 @@ from psycopg.conninfo import make_conninfo
 
 from tenantry import introspect
 from tenantry.attacks import ATTACKS
-from tenantry.finding import Outcome, Proof
+from tenantry.attacks.lab import How
+from tenantry.finding import Cell, Mode, Outcome, Proof
 from tenantry.names import quote
-from tenantry.prove import examine
+from tenantry.prove import examine, outcomes
 from tests import isolated
-from tests.servers import Database
+from tests.servers import Database, Server
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BY_NAME = {a.NAME: a for a in ATTACKS}
 
 
-def attacked(db: Database, *, as_login: bool = False, key: str = "text") -> Proof:
+def attacked(db: Database, *, as_login: bool = False, key: str = "text", mode: Mode = "full") -> Proof:
     """The proof of a database as it is now."""
     with db.connect() as connection:
         catalog = introspect.read(connection)
     app_dsn = login(db) if as_login else None
-    return examine(db.dsn, isolated.spec(db, key), catalog, app_dsn=app_dsn, now=NOW)
+    return examine(db.dsn, isolated.spec(db, key), catalog, app_dsn=app_dsn, how=How(mode), now=NOW)
+
+
+def tried(db: Database, table: str, mode: Mode) -> dict[str, Outcome]:
+    """What the attacks on one table come to, by attack; the checks are not asked."""
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    found = outcomes(db.dsn, isolated.spec(db), catalog, frozenset({table}), how=How(mode))
+    return {o.attack: o for o in found}
 
 
 def login(db: Database) -> str:
@@ -55,16 +65,44 @@ def sabotage(statements: tuple[str, ...], table: str) -> tuple[str, ...]:
     )
 
 
+EVENT = "INSERT INTO audit_logs (tenant_id, action) SELECT id, 'x' FROM tenants"
+
+
 @pytest.mark.parametrize("key", isolated.KEYS)
-@pytest.mark.parametrize("as_login", [False, True], ids=["set_role", "login"])
-def test_a_database_in_the_declared_state_holds(db: Database, key: str, as_login: bool) -> None:
+@pytest.mark.parametrize("mode", ["safe", "full"])
+def test_a_database_in_the_declared_state_holds(db: Database, key: str, mode: Mode) -> None:
     isolated.make(db, key)
-    proof = attacked(db, as_login=as_login, key=key)
+    run(db, EVENT)
+    proof = attacked(db, as_login=mode == "safe", key=key, mode=mode)
     assert [o for o in proof.outcomes if o.status != "held" or not o.control_fired] == []
     assert [f for f in proof.findings if f.level == "error"] == []
     assert proof.proven
+    assert proof.mode == mode
     assert {o.object for o in proof.outcomes} == set(isolated.TABLES)
-    assert {o.attack for o in proof.outcomes} == set(BY_NAME)
+    assert {o.attack for o in proof.outcomes} == {a.NAME for a in ATTACKS if mode == "full" or not a.WRITES}
+
+
+def test_a_trail_without_events_is_judged_by_its_plan(db: Database) -> None:
+    isolated.make(db)
+    proof = attacked(db, mode="safe")
+    found = outcome(proof, "trail", "audit_logs")
+    assert (found.status, found.detail) == (
+        "skipped",
+        "no events yet: reading is judged by the plan and the policies",
+    )
+    assert proof.proven
+    run(db, "CREATE POLICY p ON audit_logs FOR SELECT USING (true)")
+    assert breaches(attacked(db, mode="safe")) == {"plan audit_logs"}
+
+
+def test_each_context_is_told_apart(db: Database) -> None:
+    isolated.make(db)
+    contexts = ("ghost", "empty", "unset", "tenant")
+    held = tried(db, "notes", "safe")["read"]
+    assert held.cells == tuple(Cell(c, "held") for c in contexts)
+    run(db, f"CREATE POLICY p ON notes USING ({NOW_SET} = '')")
+    open_ = tried(db, "notes", "safe")["read"]
+    assert open_.cells == (Cell("ghost", "held"), Cell("empty", "breached"), *held.cells[2:])
 
 
 def test_one_tenant_alone_can_be_proven(db: Database) -> None:
@@ -85,18 +123,30 @@ ON_ROWS = [
 CASES = [*ON_ROWS, ("reference", "notes"), ("reference", "events"), ("trail", "audit_logs")]
 
 
+@pytest.fixture(scope="module")
+def shared(server: Server) -> Iterator[Database]:
+    """One database, in which every sabotage is undone."""
+    with server.databases() as make:
+        db = make()
+        isolated.make(db)
+        run(db, EVENT)
+        yield db
+
+
 @pytest.mark.parametrize(("name", "table"), CASES)
-def test_sabotage_is_found_and_its_repair_too(db: Database, name: str, table: str) -> None:
-    isolated.make(db)
+def test_sabotage_is_found_and_its_repair_too(shared: Database, name: str, table: str) -> None:
     attack = BY_NAME[name]
-    held = outcome(attacked(db), name, table)
-    assert (held.status, held.control_fired) == ("held", True), held
-    run(db, *sabotage(attack.SABOTAGE, table))
-    found = outcome(attacked(db), name, table)
-    assert (found.status, found.control_fired) == ("breached", True), found
-    assert found.sql
-    run(db, *sabotage(attack.REPAIR, table))
-    assert outcome(attacked(db), name, table).status == "held"
+    modes: tuple[Mode, ...] = ("full",) if attack.WRITES else ("safe", "full")
+    for mode in modes:
+        held = tried(shared, table, mode)[name]
+        assert (held.status, held.control_fired) == ("held", True), held
+    run(shared, *sabotage(attack.SABOTAGE, table))
+    for mode in modes:
+        found = tried(shared, table, mode)[name]
+        assert (found.status, found.control_fired) == ("breached", True), found
+        assert found.sql
+    run(shared, *sabotage(attack.REPAIR, table))
+    assert tried(shared, table, modes[0])[name].status == "held"
 
 
 def test_every_attack_has_a_sabotage_case() -> None:
@@ -104,7 +154,7 @@ def test_every_attack_has_a_sabotage_case() -> None:
 
 
 NOW_SET = "current_setting('app.current_tenant_id', true)"
-ROWS = ("read", "insert", "update", "move", "delete", "prepared")
+ROWS = ("plan", "read", "insert", "update", "move", "delete", "lock", "prepared")
 
 
 def rows(table: str, *but: str) -> set[str]:
@@ -118,11 +168,11 @@ MISTAKES = {
     "a tautology": (["ALTER POLICY tenant_isolation ON notes USING (tenant_id = tenant_id)"], rows("notes")),
     "open while no tenant is set": (
         [f"CREATE POLICY p ON notes USING ({NOW_SET} IS NULL)"],
-        rows("notes", "move", "prepared"),
+        rows("notes", "move", "prepared", "plan"),
     ),
     "open while the tenant is empty": (
         [f"CREATE POLICY p ON notes USING ({NOW_SET} = '')"],
-        rows("notes", "move", "prepared"),
+        rows("notes", "move", "prepared", "plan"),
     ),
     "open to any tenant that is set": (
         [f"CREATE POLICY p ON notes FOR SELECT USING ({NOW_SET} <> '')"],
@@ -141,7 +191,7 @@ MISTAKES = {
             "CREATE POLICY p ON notes FOR UPDATE USING (true)",
             "CREATE POLICY d ON notes FOR DELETE USING (true)",
         ],
-        {"update notes", "move notes", "delete notes"},
+        {"plan notes", "update notes", "move notes", "delete notes"},
     ),
     "a policy of a role that the application is in": (
         [
@@ -149,15 +199,15 @@ MISTAKES = {
             "CREATE POLICY p ON notes FOR SELECT TO {app}_support USING (true)",
             "GRANT {app}_support TO {app}",
         ],
-        {"read notes", "prepared notes"},
+        {"plan notes", "read notes", "prepared notes"},
     ),
     "a partition that can be read": (
         ["ALTER TABLE events_early DISABLE ROW LEVEL SECURITY", "GRANT SELECT ON events_early TO {app}"],
-        {"read events_early", "prepared events_early"},
+        {"plan events_early", "read events_early", "prepared events_early"},
     ),
     "the list of tenants": (
         ["ALTER TABLE tenants DISABLE ROW LEVEL SECURITY"],
-        {"read tenants", "prepared tenants"},
+        {"plan tenants", "read tenants", "prepared tenants"},
     ),
     "a table without column, unprotected": (
         ["ALTER TABLE accounts DISABLE ROW LEVEL SECURITY"],
@@ -186,7 +236,7 @@ MISTAKES = {
     "a trail that can be truncated": (["DROP TRIGGER no_audit_truncate ON audit_logs"], {"trail audit_logs"}),
     "a trail that anybody reads": (
         ["CREATE POLICY p ON audit_logs FOR SELECT USING (true)"],
-        {"trail audit_logs"},
+        {"plan audit_logs", "trail audit_logs"},
     ),
     "a trail that anybody forges": (
         ["CREATE POLICY p ON audit_logs FOR INSERT WITH CHECK (true)"],
@@ -241,11 +291,12 @@ def test_an_empty_table_is_no_evidence(db: Database) -> None:
     isolated.make(db)
     run(db, "DELETE FROM accounts")
     proof = attacked(db)
-    found = [o for o in proof.outcomes if o.object == "accounts"]
+    assert outcome(proof, "plan", "accounts").status == "held"
+    found = [o for o in proof.outcomes if o.object == "accounts" and o.attack != "plan"]
     assert {(o.status, o.control_fired, o.detail) for o in found} == {
         ("error", False, "no rows: could not look")
     }
-    assert len(found) == len(ROWS)
+    assert len(found) == len(ROWS) - 1
     assert not proof.proven
 
 

@@ -87,7 +87,8 @@ def run(dsn: str, *, scale: float, say: Say) -> Demo:
         more: dict[str, int] = loader.generate(conn, scale=scale / 10, tenant=SECOND[0])
         say(f"second tenant   {SECOND[1]}: {sum(more.values())} rows, the same slugs")
         broken = [*_promises(conn, declared, counts, more, tally), *_trail(conn, declared)]
-    proof = prove(dsn, declared, app_dsn=make_conninfo(dsn, user=declared.roles.app), now=datetime.now(UTC))
+    app_dsn = make_conninfo(dsn, user=declared.roles.app)
+    proof = prove(dsn, declared, app_dsn=app_dsn, mode="full", now=datetime.now(UTC))
     if not proof.proven:
         broken.append("isolation is not proven: see the outcomes")
     return Demo(plan, applied, tally, proof, tuple(broken))

@@ -159,11 +159,29 @@ class Proof:
 
     @property
     def proven(self) -> bool:
-        """True only if every attack held with its control fired, nothing is pending and nothing skipped."""
+        """True only if every attack held with its control fired, nothing is pending and no finding counts.
+
+        A skipped attack, which says why, is made good by a plan that held there and policies that nothing is said about.
+        """
+        judged = self._judged
         return (
-            bool(self.outcomes)
+            any(o.status == "held" for o in self.outcomes)
             and not self.pending
             and not any(f.level == "error" for f in self.findings)
             and (self.review is None or self.review.good)
-            and all(o.status == "held" and o.control_fired for o in self.outcomes)
+            and all(_held(o) or (o.status == "skipped" and o.object in judged) for o in self.outcomes)
         )
+
+    @property
+    def _judged(self) -> frozenset[str]:
+        """What can be relied on without running statements: its plans carry the tenant, its policies are of known forms."""
+        if self.review is None:
+            return frozenset()
+        aside = (*(w.finding for w in self.review.waived), *self.review.known)
+        said = {f.object for f in aside if f.level == "error"}
+        said |= {f.object for f in self.review.findings if f.check == "policy-unclassified"}
+        return frozenset(o.object for o in self.outcomes if o.attack == "plan" and _held(o)) - said
+
+
+def _held(outcome: Outcome) -> bool:
+    return outcome.status == "held" and outcome.control_fired

@@ -1,45 +1,54 @@
-"""Proves isolation on a live database: is it in the declared state, what is the role, and do attacks hold?
+"""Proves isolation on a live database: is it in the declared state, what do its catalogs say, and do attacks hold?
 
-Nothing is changed: every statement runs in a transaction that is rolled back. Whatever could not be looked
-at is an outcome of its own and keeps the proof from being one.
+Every statement runs in a transaction that is rolled back; in production nothing is written before that. Whatever could
+not be looked at is an outcome of its own and keeps the proof from being one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import psycopg
 
-from tenantry import introspect, planner
-from tenantry.attacks import ATTACKS
+from tenantry import checks, introspect, planner
+from tenantry.attacks import ATTACKS, plan
 from tenantry.attacks.aim import ghost, take
-from tenantry.attacks.lab import Lab
+from tenantry.attacks.application import App, application
+from tenantry.attacks.claims import Claim, Claims
+from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.target import Rights, Target, find, rights
 from tenantry.catalog import Catalog
+from tenantry.checks.waivers import Baseline
 from tenantry.errors import CatalogError, PlanError
-from tenantry.finding import Finding, Outcome, Proof
-from tenantry.names import QName, display, qualified, quote
+from tenantry.finding import Finding, Mode, Outcome, Place, Proof
+from tenantry.names import QName, display, qualified
 from tenantry.session import Conn, connect
 from tenantry.spec import Spec
 
-# Each reaches past row level security: TRUNCATE ignores it, a foreign key or a trigger of one's own sees every row.
-_NEVER = frozenset({"TRUNCATE", "REFERENCES", "TRIGGER"})
-_WRITE = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
-# Members read, write or run files of the server, where the tables are files.
-_FILES = frozenset({"pg_read_server_files", "pg_write_server_files", "pg_execute_server_program"})
 _LISTED = 8  # names in one sentence
 
 
-def prove(dsn: str, spec: Spec, *, app_dsn: str | None = None, now: datetime) -> Proof:
-    """Attack the database that ``dsn`` leads to, as an administrator whom row level security does not bind.
+def prove(
+    dsn: str,
+    spec: Spec,
+    *,
+    app_dsn: str | None = None,
+    mode: Mode = "safe",
+    how: How | None = None,
+    baseline: Baseline | None = None,
+    now: datetime,
+) -> Proof:
+    """Check and attack the database that ``dsn`` leads to, as an administrator whom row level security does not bind.
 
-    The attacks run through ``app_dsn``, the application's own, or as ``spec.roles.app`` by SET ROLE. Raises
-    CatalogError when the database cannot be reached or read, when the administrator is bound by row level
-    security (no control could look) or may not take the role; psycopg.Error when a connection is lost.
+    The attacks run through ``app_dsn``, the application's own, or as ``spec.roles.app`` by SET ROLE. ``how`` goes before
+    ``mode``; findings of the ``baseline`` do not count. Raises CatalogError when the database cannot be reached or read,
+    when the administrator is bound by row level security (no control could look) or may not take the role.
     """
+    begun = time.monotonic()
     with contextlib.closing(connect(dsn, "tenantry prove")) as admin:
         catalog = introspect.read(admin)
     try:
@@ -47,18 +56,26 @@ def prove(dsn: str, spec: Spec, *, app_dsn: str | None = None, now: datetime) ->
         refused: tuple[str, ...] = ()
     except PlanError as error:
         pending, refused = (), error.problems
-    proof = examine(dsn, spec, catalog, app_dsn=app_dsn, now=now)
+    proof = examine(dsn, spec, catalog, app_dsn=app_dsn, how=how or How(mode), baseline=baseline, now=now)
     problems = tuple(Finding("plan", "error", "spec", problem) for problem in refused)
-    return replace(proof, pending=pending, findings=problems + proof.findings)
+    return replace(
+        proof, pending=pending, findings=problems + proof.findings, seconds=time.monotonic() - begun
+    )
 
 
 def outcomes(
-    dsn: str, spec: Spec, catalog: Catalog, tables: Set[str], *, app_dsn: str | None = None
+    dsn: str,
+    spec: Spec,
+    catalog: Catalog,
+    tables: Set[str],
+    *,
+    app_dsn: str | None = None,
+    how: How = How(),  # noqa: B008 - a value
 ) -> tuple[Outcome, ...]:
     """The attacks on some tables, by the names that people read; raises what :func:`prove` does, and when none is possible."""
-    proof = examine(dsn, spec, catalog, only=tables, app_dsn=app_dsn, now=datetime.now(UTC))
-    missing = tables - {o.object for o in proof.outcomes}
-    return proof.outcomes + tuple(
+    found = _attacked(dsn, spec, catalog, app_dsn, how, tables).outcomes
+    missing = tables - {o.object for o in found}
+    return found + tuple(
         Outcome("all", name, "error", detail="could not look: nothing could be attacked here")
         for name in sorted(missing)
     )
@@ -70,127 +87,92 @@ def examine(
     catalog: Catalog,
     *,
     app_dsn: str | None = None,
+    how: How = How(),  # noqa: B008 - a value
+    baseline: Baseline | None = None,
     now: datetime,
-    only: Set[str] | None = None,
 ) -> Proof:
-    """All of :func:`prove` but planning again: findings and attacks on a catalog that was read before.
-
-    ``only`` are the names, as people read them, of the tables to attack; None for all.
-    """
-    targets, unfit = find(spec, catalog)
-    findings = [Finding("target", "error", display(name), why) for name, why in unfit]
-    with contextlib.ExitStack() as stack:
-        admin = stack.enter_context(contextlib.closing(connect(dsn, "tenantry prove")))
-        app = _application(stack, admin, dsn, app_dsn, spec, catalog)
-        findings += _roles(catalog, spec, app)
-        outcomes: tuple[Outcome, ...] = ()
-        tenants = next((t for t in targets if t.kind == "tenants"), None)
-        if isinstance(app, App):
-            names = [t.table.qname for t in targets]
-            shared = [n for n, r in spec.tables.items() if r.scope == "shared" and n in catalog.by_name]
-            _refuse_bound(admin, names)
-            may = rights(admin, app.role, [*names, *shared])
-            findings += [*_privileges(app.role, targets, shared, may), *_preset(admin, app, spec)]
-            if tenants is not None:
-                able = {t.table.qname: replace(t, rights=may.get(t.table.qname, Rights())) for t in targets}
-                outcomes = attack(_lab(admin, app, spec, able, tenants), only)
+    """All of :func:`prove` but planning again: checks and attacks on a catalog that was read before."""
+    request = checks.Request(spec=spec, baseline=baseline)
+    review = checks.check(dsn, request, app_dsn=app_dsn, now=now)
+    found = _attacked(dsn, spec, catalog, app_dsn, how, None)
     return Proof(
         when=now.isoformat(timespec="seconds"),
         server=f"PostgreSQL {catalog.server.version // 10000}.{catalog.server.version % 10000}, "
         f"database {catalog.server.database}",
-        role=app.told if isinstance(app, App) else f"{app} (not there)",
+        role=found.role,
         pending=(),
-        findings=tuple(findings),
-        outcomes=outcomes,
-        not_looked_at=tuple(_not_looked_at(spec, catalog, app)),
+        findings=tuple(found.findings),
+        outcomes=found.outcomes,
+        not_looked_at=tuple(_not_looked_at(spec, catalog, found.app, how)),
+        mode=how.mode,
+        review=review,
+        fingerprint=catalog.digest,
+        places=tuple(_places(spec, catalog)),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class App:
-    """The application's two connections. ``login`` is who logged in, ``role`` who asks."""
+@dataclass(slots=True)
+class _Found:
+    """What the attacks came to."""
 
-    main: Conn
-    fresh: Conn
     role: str
-    login: str
-    assume: bool
-
-    @property
-    def told(self) -> str:
-        """For the record: the role and how it was come by."""
-        return (
-            f"{self.role} (SET ROLE from {self.login})"
-            if self.assume
-            else f"{self.role} (logged in as {self.login})"
-        )
+    app: App | None = None
+    findings: list[Finding] = field(default_factory=list)
+    outcomes: tuple[Outcome, ...] = ()
 
 
-def _application(
-    stack: contextlib.ExitStack, admin: Conn, dsn: str, app_dsn: str | None, spec: Spec, catalog: Catalog
-) -> App | str:
-    """The application's connections, or the name of its role while there is no such role."""
-    role = spec.roles.app
-    if app_dsn is None and role not in catalog.roles_by_name:
-        return role
-    main, fresh = (
-        stack.enter_context(contextlib.closing(connect(app_dsn or dsn, "tenantry prove as the application")))
-        for _ in range(2)
-    )
-    login = str(_one(main, "SELECT session_user"))
-    if app_dsn is None:
-        _refuse_stranger(admin, login, role)
-        return App(main, fresh, role, login, assume=True)
-    place = "SELECT current_database() || extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text"
-    if _one(main, place) != _one(admin, place):
-        raise CatalogError(
-            "the application's DSN leads to another database than the administrator's; give two DSNs of one"
-        )
-    return App(main, fresh, str(_one(main, "SELECT current_user")), login, assume=False)
+def _attacked(
+    dsn: str, spec: Spec, catalog: Catalog, app_dsn: str | None, how: How, only: Set[str] | None
+) -> _Found:
+    """The attacks on the tables that ``only`` names as people read them, or on all."""
+    targets, unfit = find(spec, catalog)
+    found = _Found(f"{spec.roles.app} (not there)")
+    found.findings += [Finding("target", "error", display(name), why) for name, why in unfit]
+    with contextlib.ExitStack() as stack:
+        admin = stack.enter_context(contextlib.closing(Wire(lambda: connect(dsn, "tenantry prove"))))
+        app = found.app = application(stack, admin.conn, dsn, app_dsn, spec.roles.app, catalog)
+        tenants = next((t for t in targets if t.kind == "tenants"), None)
+        if app is None:
+            return found
+        found.role = app.told
+        found.findings += [*_other_role(app, spec), *_preset(app, spec)]
+        names = [t.table.qname for t in targets]
+        _refuse_bound(admin.conn, names)
+        if tenants is not None:
+            may = rights(admin.conn, app.role, names)
+            able = {t.table.qname: replace(t, rights=may.get(t.table.qname, Rights())) for t in targets}
+            found.outcomes = attack(_lab(admin, app, spec, able, tenants, how), only)
+    return found
 
 
-def _one(conn: Conn, query: str) -> object:
-    row = conn.execute(query.encode()).fetchone()
-    return row[0] if row else None
-
-
-def _refuse_stranger(admin: Conn, login: str, role: str) -> None:
-    """Raise CatalogError when the administrator may not take the application's role."""
-    try:
-        with admin.transaction(force_rollback=True):
-            admin.execute(f"SET LOCAL ROLE {quote(role)}".encode())
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise CatalogError(
-            f"role {login} may not SET ROLE {role}, so the attacks cannot run as it; "
-            "give the application's own DSN, or connect as a superuser"
-        ) from error
-
-
-def _lab(admin: Conn, app: App, spec: Spec, targets: Mapping[QName, Target], tenants: Target) -> Lab:
+def _lab(
+    admin: Wire, app: App, spec: Spec, targets: Mapping[QName, Target], tenants: Target, how: How
+) -> Lab:
     return Lab(
         admin=admin,
         app=app.main,
         fresh=app.fresh,
         role=app.role,
         assume=app.assume,
-        setting=spec.tenancy.setting,
-        ghost=ghost(admin, tenants),
+        claims=Claims((Claim(spec.tenancy.setting),)),
+        ghost=ghost(admin.conn, tenants),
         tenants=tenants,
         targets=targets,
+        how=how,
     )
 
 
 def _refuse_bound(admin: Conn, names: Sequence[QName]) -> None:
     """Raise CatalogError when the administrator would not see every row of every table."""
-    bound = [
-        name
-        for name in names
-        if admin.execute("SELECT pg_catalog.row_security_active(%s)", (qualified(name),)).fetchone()
-        == (True,)
-    ]
+    query = (
+        "SELECT n FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS u (n, o) "
+        "WHERE pg_catalog.row_security_active(n) ORDER BY o"
+    )
+    active = {n for (n,) in admin.execute(query, ([qualified(name) for name in names],))}
+    bound = [display(name) for name in names if qualified(name) in active]
     if bound:
         raise CatalogError(
-            f"role {admin.info.user} is bound by row level security on {_list([display(n) for n in bound])}: "
+            f"role {admin.info.user} is bound by row level security on {_list(bound)}: "
             "it cannot look at the rows of every tenant, so no control would mean anything; "
             "connect as a superuser or a role with BYPASSRLS"
         )
@@ -203,143 +185,68 @@ def attack(lab: Lab, only: Set[str] | None = None) -> tuple[Outcome, ...]:
 
 
 def _on(lab: Lab, target: Target) -> Iterator[Outcome]:
-    chosen = [a for a in ATTACKS if a.applies(target)]
+    chosen = [a for a in ATTACKS if a.applies(target) and (lab.how.writes or not a.WRITES)]
+    why, dear = "there is no tenant: could not look", ""
     try:
         aim = take(lab, target)
-        why = "there is no tenant: could not look"
+        dear = plan.dear(lab, target)
     except psycopg.Error as error:
         aim, why = None, _looked(error)
     for one in chosen:
         if aim is None:
             yield Outcome(one.NAME, target.label, "error", detail=why)
-            continue
-        try:
-            yield one.run(lab, aim)
-        except psycopg.Error as error:
-            yield Outcome(one.NAME, target.label, "error", detail=_looked(error))
+        elif dear and one is not plan:
+            yield Outcome(one.NAME, target.label, "skipped", detail=dear)
+        else:
+            try:
+                yield one.run(lab, aim)
+            except psycopg.Error as error:
+                yield Outcome(one.NAME, target.label, "error", detail=_looked(error))
 
 
 def _looked(error: psycopg.Error) -> str:
-    """Why a look-up failed. Raises the error again when it is the connection that failed."""
-    if error.sqlstate is None:
-        raise error
-    return f"could not look: {error.sqlstate} {error.diag.message_primary or error}"
+    """Why a look-up failed; a lost connection is made again for the next one."""
+    return f"could not look: {error.sqlstate or 'connection lost'} {error.diag.message_primary or str(error).strip()}"
 
 
-def _roles(catalog: Catalog, spec: Spec, app: App | str) -> Iterator[Finding]:
-    """What frees the application's role, or whoever logs in as it, from row level security."""
-    if isinstance(app, str):
-        yield Finding("role.missing", "error", app, f"role {app} does not exist", "tenantry apply")
-        return
+def _other_role(app: App, spec: Spec) -> Iterator[Finding]:
     if app.role != spec.roles.app:
-        yield Finding(
-            "role.other", "warning", app.role,
-            f"the application connects as {app.role}; the spec calls its role {spec.roles.app}",
-        )  # fmt: skip
-    for name in dict.fromkeys((app.role,) if app.assume else (app.role, app.login)):
-        yield from role_findings(catalog, spec, name)
+        told = f"the application connects as {app.role}; the spec calls its role {spec.roles.app}"
+        yield Finding("role.other", "warning", app.role, told)
 
 
-def role_findings(catalog: Catalog, spec: Spec, name: str) -> Iterator[Finding]:
-    """What a role is, or may become, that row level security does not bind."""
-    role = catalog.roles_by_name.get(name)
-    if role is None:
-        yield Finding("role.missing", "error", name, f"role {name} does not exist")
-        return
-    if role.superuser:
-        yield Finding(
-            "role.superuser", "error", name, f"{name} is a superuser", f"ALTER ROLE {quote(name)} NOSUPERUSER"
-        )
-        return  # everything else follows from it
-    if role.replication:
-        fix = f"ALTER ROLE {quote(name)} NOREPLICATION"
-        yield Finding("role.replication", "error", name, f"{name} may read every change from the log", fix)
-    if role.create_role and catalog.server.version < 160000:
-        fix = f"ALTER ROLE {quote(name)} NOCREATEROLE"
-        yield Finding("role.create_role", "error", name, f"{name} may grant itself any role", fix)
-    for other in (name, *role.member_of):
-        yield from _reached(catalog, spec, name, other)
-
-
-def _reached(catalog: Catalog, spec: Spec, name: str, other: str) -> Iterator[Finding]:
-    """What ``name`` gets by being ``other``, itself or through membership."""
-    who = name if other == name else f"{name}, as a member of {other},"
-    leave = f"REVOKE {quote(other)} FROM {quote(name)}"
-    known = catalog.roles_by_name.get(other)
-    if known is not None and known.superuser:
-        yield Finding("role.superuser", "error", name, f"{who} is a superuser", leave)
-    if known is not None and known.bypass_rls:
-        fix = f"ALTER ROLE {quote(name)} NOBYPASSRLS" if other == name else leave
-        yield Finding("role.bypass_rls", "error", name, f"{who} has BYPASSRLS", fix)
-    if other in _FILES:
-        yield Finding("role.files", "error", name, f"{who} reaches files of the server", leave)
-    owned = [display(t.qname) for t in catalog.tables if t.owner == other]
-    if owned:
-        fix = "give them to a NOLOGIN role: [roles] owner" if other == name else leave
-        yield Finding(
-            "role.owner",
-            "error",
-            name,
-            f"{who} owns {_list(owned)} and may switch row level security off",
-            fix,
-        )
-    schemas = [s.name for s in catalog.schemas if s.owner == other and s.name in spec.tenancy.schemas]
-    if schemas:
-        yield Finding(
-            "role.schema", "error", name, f"{who} owns schema {_list(schemas)} and may drop any table in it"
-        )
-
-
-def _privileges(
-    role: str, targets: Sequence[Target], shared: Sequence[QName], may: Mapping[QName, Rights]
-) -> Iterator[Finding]:
-    """Privileges that no application needs and that row level security does not bind."""
-    excess = [
-        (t.table.qname, _NEVER | (_WRITE - {"INSERT"} if t.kind == "trail" else set())) for t in targets
-    ]
-    for name, never in [*excess, *((n, _NEVER | _WRITE) for n in shared)]:
-        words = sorted(never & may.get(name, Rights()).words)
-        if words:
-            fix = f"REVOKE {', '.join(words)} ON {qualified(name)} FROM {quote(role)}"
-            yield Finding(
-                "grant", "error", display(name), f"{role} has {', '.join(words)} on {display(name)}", fix
-            )
-
-
-_PRESETS = """
-SELECT coalesce(r.rolname, 'every role'), c.setting
-FROM pg_catalog.pg_db_role_setting AS s
-LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.setrole
-LEFT JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
-CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting)
-WHERE (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
-  AND (s.setrole = 0 OR r.rolname IN (%s, %s))
-  AND pg_catalog.starts_with(pg_catalog.lower(c.setting), pg_catalog.lower(%s) || '=')
-ORDER BY 1, 2
-"""
-
-
-def _preset(admin: Conn, app: App, spec: Spec) -> Iterator[Finding]:
-    """A tenant that sessions have before they ask for one: then nothing fails closed."""
+def _preset(app: App, spec: Spec) -> Iterator[Finding]:
+    """A tenant that the application's own connections have before they ask for one: then nothing fails closed."""
     setting = spec.tenancy.setting
-    for role, text in admin.execute(_PRESETS, (app.role, app.login, setting)):
-        yield Finding(
-            "setting.preset",
-            "error",
-            role,
-            f"{text} is a default of {role}: a session that sets no tenant has one",
-        )
-    now = app.fresh.execute("SELECT pg_catalog.current_setting(%s, true)", (setting,)).fetchone()
+    now = app.fresh.conn.execute("SELECT pg_catalog.current_setting(%s, true)", (setting,)).fetchone()
     if now is not None and now[0]:
+        told = f"a new connection already has {setting} = {now[0]!r}"
         yield Finding(
-            "setting.preset", "error", setting, f"a new connection already has {setting} = {now[0]!r}"
+            "session.preset", "error", setting, told, "take it out of the application's DSN, or RESET it"
         )
 
 
-def _not_looked_at(spec: Spec, catalog: Catalog, app: App | str) -> Iterator[str]:
+def _places(spec: Spec, catalog: Catalog) -> Iterator[Place]:
+    """Every table, with its scope in the spec's words."""
+    scopes: dict[QName, str] = {QName(*n): r.scope for n, r in spec.tables.items()}
+    scopes[spec.tenancy.tenants] = "tenants"
+    if spec.audit:
+        scopes[spec.audit.table] = "trail"
+    for table in catalog.tables:
+        for part in catalog.descendants(table.qname):
+            scopes.setdefault(part.qname, scopes.get(table.qname, "undecided"))
+    for table in catalog.tables:
+        references = dict.fromkeys(display(fk.references) for fk in table.foreign_keys if fk.references)
+        scope = scopes.get(table.qname, "undecided")
+        yield Place(display(table.qname), scope, tuple(references), table.rows or None)
+
+
+def _not_looked_at(spec: Spec, catalog: Catalog, app: App | None, how: How) -> Iterator[str]:
     """What the proof says nothing about, in plain words."""
-    if isinstance(app, App) and app.assume:
+    if app is not None and app.assume:
         yield f"the application's own login and pooler: {app.role} was taken by SET ROLE"
+    if not how.writes:
+        yield "what only a statement that writes can show (foreign keys, triggers, DDL): `tenantry prove --full` tries it on a copy"
     yield "more than one row of one tenant in each table, against one other tenant"
     for label, scope in (
         ("ignored tables", "ignored"),
@@ -351,20 +258,12 @@ def _not_looked_at(spec: Spec, catalog: Catalog, app: App | str) -> Iterator[str
     schemas = [s.name for s in catalog.schemas if s.name not in spec.tenancy.schemas]
     if schemas:
         yield f"other schemas: {_list(schemas)}"
-    views = [display(v.qname) for v in catalog.views if v.extension is None]
-    if views:
-        yield f"views and materialized views: {_list(views)}"
-    functions = sorted(
-        {display(f.qname) for f in catalog.functions if f.security_definer and f.extension is None}
-    )
-    if functions:
-        yield f"SECURITY DEFINER functions: {_list(functions)}"
-    mine = app.role if isinstance(app, App) else app
+    mine = app.role if app is not None else spec.roles.app
     roles = [r.name for r in catalog.roles if r.login and not r.superuser and r.name != mine]
     if roles:
         yield f"other logins: {_list(roles)}"
-    yield "what tells of rows without showing them: unique keys, EXPLAIN, timing, statistics, sequences"
-    yield "large objects, publications, backups, LISTEN/NOTIFY and shared connections"
+    yield "what tells of rows without showing them: EXPLAIN, timing, statistics"
+    yield "backups, LISTEN/NOTIFY and shared connections"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tenantry.attacks import delete, insert, move, prepared, read, reference, trail, update
+from tenantry.attacks import delete, insert, lock, move, plan, prepared, read, reference, trail, update
 from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.finding import Outcome
@@ -27,6 +27,11 @@ class Attack(Protocol):
     @property
     def WHY(self) -> str:
         """What is lost when it is not refused, in one line."""
+        ...
+
+    @property
+    def WRITES(self) -> bool:
+        """Whether it writes rows before it rolls back: then it is not for production."""
         ...
 
     @property
@@ -48,4 +53,6 @@ class Attack(Protocol):
         ...
 
 
-ATTACKS: tuple[Attack, ...] = (read, insert, update, move, delete, reference, prepared, trail)
+ATTACKS: tuple[Attack, ...] = (
+    plan, read, insert, update, move, delete, lock, prepared, reference, trail,
+)  # fmt: skip

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import psycopg
 
 from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
 from tenantry.catalog import Column
 from tenantry.errors import CatalogError
 from tenantry.names import literal, quote
+from tenantry.session import Conn
 
 _LENGTH = re.compile(r"^(?:character|character varying|bpchar)\((\d+)\)$")
 _TEXTUAL = ("text", "character", "bpchar", "citext", "public.citext")
@@ -34,7 +32,7 @@ def made_up(column: Column) -> str | None:
     return None
 
 
-def ghost(admin: psycopg.Connection[Any], tenants: Target) -> str:
+def ghost(admin: Conn, tenants: Target) -> str:
     """A tenant id that the tenants table does not have. Raises CatalogError when none can be made."""
     column = tenants.table.column(tenants.column or "")
     for _ in range(8):
@@ -50,10 +48,12 @@ def ghost(admin: psycopg.Connection[Any], tenants: Target) -> str:
 
 def take(lab: Lab, target: Target) -> Aim | None:
     """What to attack in a table, or None while there is no tenant. Raises psycopg.Error for a failed look."""
-    if target.kind == "trail":  # brings its own rows
+    if target.kind == "trail" and lab.how.writes:  # brings its own rows
         tenant = _some(lab)
         return Aim(target, tenant, _other(lab, target, tenant)) if tenant is not None else None
-    columns = [c.name for c in target.table.columns]
+    # In production no more of somebody's row is read than a statement needs.
+    every = lab.how.writes or bool(target.routing)
+    columns = [c.name for c in target.table.columns if every or c.name in target.border or c.type != c.base]
     values = "".join(f", t.{quote(c)}::text" for c in columns)
     owner = target.owner("t")
     found = lab.look(

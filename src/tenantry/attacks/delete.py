@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tenantry.attacks import forms
 from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target
-from tenantry.attacks.verdict import matrix
+from tenantry.attacks.verdict import matrix, skipped
 from tenantry.finding import Outcome
 
 NAME = "delete"
 WHY = "A tenant, or a session without one, deletes rows of another tenant; a DELETE that reads no column skips the SELECT policy."
+WRITES = False
 SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR DELETE USING (true)",)
 REPAIR = ("DROP POLICY sabotage ON {table}",)
 
@@ -19,13 +21,13 @@ def applies(target: Target) -> bool:
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:
-    """Without WHERE where no row is owned; the victim's rows by their tenant as another one."""
-    sql, rights = aim.target.sql, aim.target.rights
-    return matrix(
-        lab,
-        aim,
-        NAME,
-        blind=f"DELETE FROM {sql} {TRIPWIRE}",
-        aimed=f"DELETE FROM {sql} WHERE {aim.where} {TRIPWIRE}",
-        allowed=rights.select and "DELETE" in rights.words,
-    )
+    """Where no row is owned with and without WHERE; the victim's rows by their tenant as another one."""
+    target = aim.target
+    if trigger := lab.stays(target, "delete"):
+        return skipped(NAME, aim, trigger)
+    blind = f"DELETE FROM {target.sql} {TRIPWIRE}"  # writes only where it is a breach
+    aimed = f"DELETE FROM {target.sql} WHERE {forms.wire(target, aim.where)}"
+    if lab.how.writes:
+        aimed = f"DELETE FROM {target.sql} WHERE {aim.where} {TRIPWIRE}"
+    allowed = target.rights.select and "DELETE" in target.rights.words
+    return matrix(lab, aim, NAME, blind=blind, aimed=aimed, allowed=allowed)

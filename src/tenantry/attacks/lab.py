@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
+from tenantry.attacks.claims import Claims
 from tenantry.attacks.target import Target
+from tenantry.finding import ContextName, Mode
 from tenantry.names import QName, literal, quote
+from tenantry.session import Conn
 
 # Reads no column, so no SELECT policy is asked for it; the first row that gets this far raises 22012 and the
 # statement ends there: nothing cascades, no AFTER trigger runs, at most one row version was written.
 TRIPWIRE = "RETURNING 1 / floor(random())::int"
+COSTLY = 500_000.0  # the planner's cost of a scan that is not made in production: some seconds
 
 _LIMITS = {
-    "lock_timeout": "1s",
+    "lock_timeout": "200ms",
     "statement_timeout": "10s",
     # Values travel as text from the administrator's session to the application's.
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
+    "timezone": "UTC",
 }
 
 
@@ -36,11 +41,12 @@ class Context:
 
     label: str
     tenant: str | None
+    name: ContextName = "tenant"
     role: str | None = None
 
 
-EMPTY = Context("an empty tenant", "")
-UNSET = Context("no tenant at all", None)
+EMPTY = Context("an empty tenant", "", "empty")
+UNSET = Context("no tenant at all", None, "unset")
 
 
 def tenant(key: str) -> Context:
@@ -62,39 +68,95 @@ class Result:
 Run = Callable[[str], Result]
 
 
+class Wire:
+    """A connection that is made again after it was lost: one object that kills it must not end the run."""
+
+    def __init__(self, make: Callable[[], Conn]) -> None:
+        self._make = make
+        self._conn = make()
+
+    @property
+    def conn(self) -> Conn:
+        """The connection. Raises CatalogError when it was lost and the server does not give another one."""
+        if self._conn.closed:
+            self._conn = self._make()
+        return self._conn
+
+    def close(self) -> None:
+        """End it."""
+        self._conn.close()
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How far a proof goes. ``costly``: no scan that the planner finds dearer is made in production.
+
+    ``triggers``: user BEFORE triggers may fire in production, too.
+    """
+
+    mode: Mode = "safe"
+    triggers: bool = False
+    costly: float = COSTLY
+
+    @property
+    def writes(self) -> bool:
+        """Whether rows may be written before they are rolled back, locks taken and triggers fired."""
+        return self.mode != "safe"
+
+
 @dataclass(frozen=True, slots=True)
 class Lab:
     """An administrator, who sees every row, and the application's role, which should not.
 
     ``fresh`` is a second connection of the application on which the setting is never set. ``assume`` says
-    that the application's role is taken by SET ROLE. ``ghost`` is a tenant id that no row has. ``targets``
-    are all of them, the tenants table too.
+    that the application's role is taken by SET ROLE. ``ghost`` is a tenant id that no row has. ``tenants`` is the
+    table that tells which tenants there are. ``targets`` are all of them, the tenants table too.
     """
 
-    admin: psycopg.Connection[Any]
-    app: psycopg.Connection[Any]
-    fresh: psycopg.Connection[Any]
+    admin: Wire
+    app: Wire
+    fresh: Wire
     role: str
     assume: bool
-    setting: str
+    claims: Claims
     ghost: str
     tenants: Target
     targets: Mapping[QName, Target]
+    how: How = How()
+    known: dict[str, str] = field(default_factory=dict)  # who speaks for a tenant, once it was looked up
 
     @property
     def nobody(self) -> tuple[Context, ...]:
         """The contexts that own no row at all: whatever they reach is a leak."""
-        return (Context("a tenant that no row has", self.ghost), EMPTY, UNSET)
+        return (Context("a tenant that no row has", self.ghost, "ghost"), EMPTY, UNSET)
+
+    def settings(self, key: str) -> Mapping[str, str]:
+        """What a session sets to be that tenant. Raises psycopg.Error when who speaks for it cannot be looked up."""
+        members = self.claims.members
+        if members is None or not key:
+            return self.claims.settings(key, key)
+        if key not in self.known:
+            row = self.look(members.of(key)) if key != self.ghost else None
+            self.known[key] = str(row[0]) if row else members.nobody
+        return self.claims.settings(key, self.known[key])
+
+    def stays(self, target: Target, event: str, *, rows: bool = True) -> str:
+        """Why no such statement is run there: what a trigger does is not known and may reach beyond a ROLLBACK."""
+        if self.how.writes or self.how.triggers or target.fires:
+            return ""
+        name = target.before(event, rows=rows)
+        return f"trigger {name} would fire: judged by its plan and its policies" if name else ""
 
     @contextmanager
     def as_app(self, context: Context) -> Iterator[Run]:
         """Statements as the application's role under ``context``, then ROLLBACK."""
         settings = dict(_LIMITS)
         if context.tenant is not None:
-            settings[self.setting] = context.tenant
+            settings |= self.settings(context.tenant)
         if self.assume:
             settings |= {"row_security": "on", "role": self.role}
-        with _rolled_back(self.fresh if context.tenant is None else self.app, settings) as run:
+        wire = self.fresh if context.tenant is None else self.app
+        with _rolled_back(wire.conn, settings) as run:
             yield run
 
     @contextmanager
@@ -105,34 +167,36 @@ class Lab:
         of being left out.
         """
         settings = _LIMITS | ({"row_security": "on", "role": role} if role else {"row_security": "off"})
-        with _rolled_back(self.admin, settings) as run:
+        with _rolled_back(self.admin.conn, settings) as run:
             yield run
 
     def switch(self, context: Context) -> str:
         """The statement that changes the tenant within a transaction."""
-        return _set({self.setting: context.tenant or ""})
+        return set_all(self.settings(context.tenant or ""))
 
     def look(self, query: str) -> tuple[Any, ...] | None:
         """The first row of the administrator's query. Raises psycopg.Error when it cannot be had."""
-        with self.admin.transaction(force_rollback=True):
-            self.admin.execute(_set(_LIMITS | {"row_security": "off"}).encode())
-            row: tuple[Any, ...] | None = self.admin.execute(query.encode()).fetchone()
+        admin = self.admin.conn
+        with admin.transaction(force_rollback=True):
+            admin.execute(set_all(_LIMITS | {"row_security": "off"}).encode())
+            row: tuple[Any, ...] | None = admin.execute(query.encode()).fetchone()
             return row
-
-    def close_plans(self) -> None:
-        """Drop prepared statements, which a ROLLBACK leaves."""
-        self.app.execute(b"DEALLOCATE ALL")
 
     def replay(self, context: Context, statement: str) -> str:
         """What a person types in psql to see the same, as the administrator or the application."""
         role = context.role if context.role is not None else self.role if self.assume else ""
         lines = [f"SET LOCAL ROLE {quote(role)}"] if role else []
         if context.tenant is not None:
-            lines.append(f"SELECT set_config({literal(self.setting)}, {literal(context.tenant)}, true)")
+            calls = (
+                f"set_config({literal(k)}, {literal(v)}, true)"
+                for k, v in self.settings(context.tenant).items()
+            )
+            lines.append("SELECT " + ", ".join(calls))
         return "; ".join(["BEGIN", *lines, statement, "ROLLBACK"]) + ";"
 
 
-def _set(settings: Mapping[str, str]) -> str:
+def set_all(settings: Mapping[str, str]) -> str:
+    """One statement that sets all of them until the transaction ends."""
     calls = (f"pg_catalog.set_config({literal(k)}, {literal(v)}, true)" for k, v in settings.items())
     return "SELECT " + ", ".join(calls)
 
@@ -140,15 +204,16 @@ def _set(settings: Mapping[str, str]) -> str:
 @contextmanager
 def _rolled_back(connection: psycopg.Connection[Any], settings: Mapping[str, str]) -> Iterator[Run]:
     with connection.transaction(force_rollback=True):
-        connection.execute(_set(settings).encode())
-        yield lambda statement: _answer(connection, statement)
+        connection.execute(set_all(settings).encode())
+        yield lambda statement: answer(connection, statement)
 
 
-def _answer(connection: psycopg.Connection[Any], statement: str) -> Result:
+def answer(connection: psycopg.Connection[Any], statement: str) -> Result:
+    """Send one statement. Raises psycopg.OperationalError when the connection is lost: that is no answer."""
     try:
         cursor = connection.execute(statement.encode())
     except psycopg.Error as error:
-        if error.sqlstate is None:  # the connection is gone: that is no answer
+        if error.sqlstate is None or connection.closed:
             raise
         diagnosis = error.diag
         return Result(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tenantry.attacks import forms
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target, assign
-from tenantry.attacks.verdict import Try, attempt, control, judge, nothing_to_see
+from tenantry.attacks.verdict import Try, attempt, control, judge, nothing_to_see, skipped
 from tenantry.finding import Outcome
 
 NAME = "move"
 WHY = "A tenant gives one of its rows to another tenant; an UPDATE that reads no column skips the SELECT policy."
+WRITES = False
 SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR UPDATE USING (false) WITH CHECK (true)",)
 REPAIR = ("DROP POLICY sabotage ON {table}",)
 
@@ -26,19 +28,33 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     target = aim.target
     if not aim.elsewhere:
         why = f"no value of another tenant is to be had for {', '.join(sorted(target.border))}"
-        return Outcome(NAME, target.label, "skipped", detail=why)
+        return skipped(NAME, aim, why)
     allowed = target.rights.select and aim.elsewhere.keys() <= target.rights.update
     if aim.empty and allowed:
         return nothing_to_see(NAME, aim)
-    blind = f"UPDATE {target.sql} SET {assign(aim.elsewhere)}"
+    if trigger := lab.stays(target, "update"):
+        return skipped(NAME, aim, trigger)
+    away, stay = _statements(lab, aim, allowed)
+    if away is None or stay is None:
+        return skipped(NAME, aim, "no NOT NULL column would stop the row before it is written")
+    end = f" {TRIPWIRE}" if lab.how.writes else ""
     owner = at.tenant(aim.tenant)
     tries = [
         _read(attempt(lab, owner, statement), target)
-        for statement in (f"{blind} {TRIPWIRE}", f"{blind} WHERE {aim.where} {TRIPWIRE}")
+        for statement in (f"{away}{end}", f"{away} WHERE {aim.where}{end}")
     ]
-    stay = assign({c: aim.row[c] for c in aim.elsewhere})
-    check = control(lab, aim, f"UPDATE {target.sql} SET {stay} WHERE {aim.where} {TRIPWIRE}", allowed=allowed)
+    check = control(lab, aim, f"{stay} WHERE {aim.where}{end}", allowed=allowed)
     return judge(lab, NAME, target.label, tries, check)
+
+
+def _statements(lab: Lab, aim: Aim, allowed: bool) -> tuple[str | None, str | None]:
+    """What takes the rows out of their tenant, and the same that leaves them there."""
+    target, stay = aim.target, {c: aim.row[c] for c in aim.elsewhere}
+    if lab.how.writes:
+        start = f"UPDATE {target.sql} SET"
+        return f"{start} {assign(aim.elsewhere)}", f"{start} {assign(stay)}"
+    columns = target.rights.update if allowed else frozenset(c.name for c in target.table.columns)
+    return forms.move(target, aim.elsewhere, columns), forms.move(target, stay, columns)
 
 
 def _read(found: Try, target: Target) -> Try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tenantry.attacks import lab as at
-from tenantry.attacks.lab import Lab
+from tenantry.attacks.lab import Context, Lab, Result
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import Control, Try, control, judge, meaning, nothing_to_see
 from tenantry.finding import Outcome
 
 NAME = "prepared"
 WHY = "A tenant constant-folded into a cached plan (an IMMUTABLE helper in the policy) gives the next tenant its rows."
+WRITES = False
 SABOTAGE = (
     "CREATE FUNCTION sabotage() RETURNS text LANGUAGE plpgsql IMMUTABLE "
     "AS $$ BEGIN RETURN current_setting('{setting}', true); END $$",
@@ -20,7 +21,8 @@ SABOTAGE = (
 REPAIR = ("DROP POLICY sabotage ON {table}", "DROP FUNCTION sabotage()")
 
 _GENERIC = "SET LOCAL plan_cache_mode = force_generic_plan"
-_EXECUTE = "EXECUTE tenantry_probe"
+_NAME = "tenantry_probe"
+_EXECUTE = f"EXECUTE {_NAME}"
 
 
 def applies(target: Target) -> bool:
@@ -29,26 +31,43 @@ def applies(target: Target) -> bool:
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:
-    """The plan is made and used as the tenant (the control), then used as a tenant that no row has."""
+    """The plan is made and used as the tenant (the control), then used as a tenant that no row has.
+
+    Once as the server chooses, once with a plan that it must reuse.
+    """
     if aim.empty and aim.target.rights.select:
         return nothing_to_see(NAME, aim)
     query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
     ghost = lab.nobody[0]
-    try:
-        with lab.as_app(at.tenant(aim.tenant)) as run_:
-            run_(_GENERIC)
-            planned = run_(f"PREPARE tenantry_probe AS {query}")
-            first = planned if planned.sqlstate else run_(_EXECUTE)
-            if not first.sqlstate:
-                run_(lab.switch(ghost))
-            second = first if first.sqlstate else run_(_EXECUTE)
-    finally:
-        lab.close_plans()
+    answers = [_reused(lab, aim, query, ghost, mode) for mode in ((), (_GENERIC,))]
+    first = next((f for f, _ in answers if f.sqlstate or not f.rows), answers[0][0])
     check = Control(first, first.rows > 0)
     if not aim.target.rights.select:
         check = control(lab, aim, query, allowed=False)
-    found = judge(lab, NAME, aim.target.label, [Try(ghost, query, second, meaning(second))], check)
+    found = judge(lab, NAME, aim.target.label, [Try(ghost, query, s, meaning(s)) for _, s in answers], check)
     if not found.sql:
         return found
-    lines = (_GENERIC, f"PREPARE tenantry_probe AS {query}", _EXECUTE, lab.switch(ghost), _EXECUTE)
+    lines = (_GENERIC, f"PREPARE {_NAME} AS {query}", _EXECUTE, lab.switch(ghost), _EXECUTE)
     return replace(found, sql=lab.replay(at.tenant(aim.tenant), "; ".join(lines)))
+
+
+def _reused(lab: Lab, aim: Aim, query: str, ghost: Context, mode: tuple[str, ...]) -> tuple[Result, Result]:
+    """What the statement gave the tenant, and what it then gave the ghost.
+
+    A ROLLBACK leaves a prepared statement; behind a pooler only this transaction can drop it.
+    """
+    with lab.as_app(at.tenant(aim.tenant)) as run_:
+        for statement in mode:
+            run_(statement)
+        planned = run_(f"PREPARE {_NAME} AS {query}")
+        if planned.sqlstate:
+            return planned, planned
+        run_("SAVEPOINT prepared")
+        first = run_(_EXECUTE)
+        second = first
+        if not first.sqlstate:
+            run_(lab.switch(ghost))
+            second = run_(_EXECUTE)
+        run_("ROLLBACK TO SAVEPOINT prepared")
+        run_(f"DEALLOCATE {_NAME}")
+        return first, second

@@ -9,6 +9,7 @@ from tenantry.finding import Outcome
 
 NAME = "read"
 WHY = "A tenant, or a session without one, reads rows of another tenant."
+WRITES = False
 SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",)  # permissive policies are ORed
 REPAIR = ("DROP POLICY sabotage ON {table}",)
 

@@ -15,6 +15,7 @@ from tenantry.names import literal
 
 NAME = "reference"
 WHY = "A row refers to another tenant's row: foreign keys are checked without row level security."
+WRITES = True
 SABOTAGE = ("ALTER TABLE {table} DISABLE TRIGGER ALL",)  # foreign keys are triggers
 REPAIR = ("ALTER TABLE {table} ENABLE TRIGGER ALL",)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from tenantry.catalog import Catalog, Constraint, Table
+from tenantry.catalog import Catalog, Constraint, Table, Trigger
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.spec import Spec, TableRule
 
@@ -52,6 +52,10 @@ class Target:
     on: Mapping[str, str] = field(default_factory=dict)  # column here = column of the parent
     parts: bool = False  # has partitions or inheritance children
     references: tuple[Reference, ...] = ()
+    triggers: tuple[Trigger, ...] = ()  # its own and those of its parts
+    family: frozenset[QName] = frozenset()  # itself and its parts
+    routing: frozenset[str] = frozenset()  # columns that decide which part takes a row
+    fires: bool = False  # whoever wrote the spec lets its triggers fire
     rights: Rights = Rights()
 
     @property
@@ -66,6 +70,17 @@ class Target:
     def border(self) -> frozenset[str]:
         """The columns that say whose row it is."""
         return frozenset(self.on) | ({self.column} if self.column else frozenset())
+
+    def before(self, event: str, *, rows: bool = True) -> str:
+        """A user trigger that fires before such a statement, or before each row unless not ``rows``; or nothing."""
+        return next(
+            (
+                t.name
+                for t in self.triggers
+                if t.timing == "before" and t.enabled in "OA" and event in t.events and (rows or not t.row)
+            ),
+            "",
+        )
 
     def owner(self, alias: str) -> str:
         """An SQL expression: the tenant, as text, of the row called ``alias``."""
@@ -123,7 +138,7 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
         if table is None or table.column(column) is None:
             unfit.append((name, f"is not there with a column {column}"))
         else:
-            found[name] = Target(table, kind, column)
+            found[name] = _whole(catalog, Target(table, kind, column))
     declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through") and n not in found]
     # A table that is isolated through another one comes after it.
     for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
@@ -132,11 +147,23 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
         for table in _family(catalog, name):
             target = _target(spec, table, rule, found)
             if isinstance(target, Target):
-                found[table.qname] = replace(target, parts=bool(catalog.children(table.qname)))
+                found[table.qname] = replace(
+                    _whole(catalog, target),
+                    fires=rule.triggers == "fire",
+                    parts=bool(catalog.children(table.qname)),
+                )
             else:
                 unfit.append((table.qname, target))
     targets = (replace(t, references=tuple(_references(t, found))) for _, t in sorted(found.items()))
     return tuple(targets), tuple(unfit)
+
+
+def _whole(catalog: Catalog, target: Target) -> Target:
+    """With what its parts bring along."""
+    parts = (target.table, *catalog.descendants(target.table.qname))
+    routing = frozenset(c for t in parts for c in t.partition_key)
+    triggers = tuple(t for part in parts for t in part.triggers)
+    return replace(target, triggers=triggers, routing=routing, family=frozenset(t.qname for t in parts))
 
 
 def _own(spec: Spec) -> Iterator[tuple[QName, Kind, str]]:

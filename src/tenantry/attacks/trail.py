@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from tenantry.attacks import forms
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import TRIPWIRE, UNSET, Context, Lab, Result
 from tenantry.attacks.target import Aim, Target
-from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning
+from tenantry.attacks.verdict import Control, Meaning, Try, attempt, control, judge, meaning
 from tenantry.finding import Outcome
 from tenantry.names import literal, quote
 
 NAME = "trail"
 WHY = "An event of the audit trail is changed, removed, forged for another tenant or read by one."
+WRITES = False
 SABOTAGE = ("ALTER TABLE {table} DISABLE TRIGGER USER",)
 REPAIR = ("ALTER TABLE {table} ENABLE TRIGGER USER",)
 
@@ -26,9 +29,45 @@ def applies(target: Target) -> bool:
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:
-    """An own event is written and, where events can be read, seen: that is the control."""
+    """An own event is written and, where events can be read, seen: that is the control.
+
+    In production nothing is written: forging ends before the row, events that are there are looked for, and the guards
+    are asked with statements that reach no row.
+    """
+    if not lab.how.writes:
+        return _unwritten(lab, aim)
     tries = [*_forged(lab, aim), *_read(lab, aim), *_rewritten(lab, aim), *_as_owner(lab, aim)]
     return judge(lab, NAME, aim.target.label, tries, _control(lab, aim))
+
+
+def _unwritten(lab: Lab, aim: Aim) -> Outcome:
+    target = aim.target
+    allowed = target.border <= target.rights.insert
+    columns = target.rights.insert if allowed else frozenset(c.name for c in target.table.columns)
+    trigger = lab.stays(target, "insert")
+    forged = None if trigger else forms.insert(aim, columns)
+    seen = f"SELECT 1 FROM {target.sql} LIMIT 1"
+    tries = [attempt(lab, c, forged) for c in _others(lab, aim)] if forged else []
+    tries += [attempt(lab, c, seen) for c in lab.nobody]
+    owner, words = at.tenant(aim.tenant), target.rights.words
+    for statement in _rewrites(aim, where=" WHERE false", end=""):
+        if statement.startswith("TRUNCATE") and "TRUNCATE" in words:
+            continue  # it would lock the table; that it may is a finding
+        tries.append(_refused(attempt(lab, owner, statement), _PRIVILEGE, _REFUSED_BY_TRIGGER))
+    tries += _as_owner(lab, aim)
+    check = control(lab, aim, forged, allowed=allowed) if forged else Control(Result(), not allowed)
+    found = judge(lab, NAME, target.label, tries, check)
+    if found.status == "held" and (forged is None or aim.empty):
+        why = trigger or "no NOT NULL column would stop a forged event" if forged is None else "no events yet"
+        what = "reading" if forged else "forging"
+        return replace(
+            found, status="skipped", detail=f"{why}: {what} is judged by the plan and the policies"
+        )
+    return found
+
+
+def _refused(found: Try, *states: str) -> Try:
+    return replace(found, meaning=_refusal(found.result, *states))
 
 
 def _event(aim: Aim) -> str:
@@ -71,7 +110,7 @@ def _read(lab: Lab, aim: Aim) -> Iterator[Try]:
                 run_(statement)
             result = run_(query)
         shown = "; ".join([*before, query])
-        yield Try(Context(context.label, start.tenant), query, result, meaning(result), shown)
+        yield Try(Context(context.label, start.tenant, context.name), query, result, meaning(result), shown)
 
 
 def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:
@@ -88,8 +127,10 @@ def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:
 def _as_owner(lab: Lab, aim: Aim) -> Iterator[Try]:
     """Whoever has every privilege is stopped by the triggers, also where no row is touched."""
     for role in dict.fromkeys((None, aim.target.table.owner)):
-        who = Context(f"the role {role}" if role else "the administrator's role", None, role or "")
+        who = Context(f"the role {role}" if role else "the administrator's role", None, role=role or "")
         for statement in _rewrites(aim, where=" WHERE false", end=""):
+            if statement.startswith("TRUNCATE") and not lab.how.writes:
+                continue
             with lab.as_admin(role) as run_:
                 result = run_(statement)
             yield Try(who, statement, result, _refusal(result, _REFUSED_BY_TRIGGER))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from tenantry.attacks import forms
 from tenantry.attacks.lab import TRIPWIRE, Lab
 from tenantry.attacks.target import Aim, Target, assign
-from tenantry.attacks.verdict import matrix
+from tenantry.attacks.verdict import matrix, skipped
+from tenantry.catalog import Column
 from tenantry.finding import Outcome
 
 NAME = "update"
 WHY = "A tenant, or a session without one, changes rows of another tenant; an UPDATE that reads no column skips the SELECT policy."
+WRITES = False
 SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR UPDATE USING (true)",)
 REPAIR = ("DROP POLICY sabotage ON {table}",)
 
@@ -20,28 +23,29 @@ def applies(target: Target) -> bool:
 
 def run(lab: Lab, aim: Aim) -> Outcome:
     """Without WHERE where no row is owned; the victim's rows by their tenant as another one."""
-    change = _change(aim)
-    blind = f"UPDATE {aim.target.sql} SET {assign(change)}"
+    target = aim.target
+    if trigger := lab.stays(target, "update", rows=False):
+        return skipped(NAME, aim, trigger)
+    column = _column(target)
+    start, end = forms.update(target, column), ""
+    if lab.how.writes:
+        value = aim.row[column.name] if column.name in target.border else None
+        start, end = f"UPDATE {target.sql} SET {assign({column.name: value})}", f" {TRIPWIRE}"
     return matrix(
         lab,
         aim,
         NAME,
-        blind=f"{blind} {TRIPWIRE}",
-        aimed=f"{blind} WHERE {aim.where} {TRIPWIRE}",
-        allowed=aim.target.rights.select and change.keys() <= aim.target.rights.update,
+        blind=f"{start}{end}",
+        aimed=f"{start} WHERE {aim.where}{end}",
+        allowed=target.rights.select and column.name in target.rights.update,
     )
 
 
-def _change(aim: Aim) -> dict[str, str | None]:
-    """One column to NULL: a constant reads nothing, and NOT NULL stops the statement before it writes.
-
-    A column outside all keys and partition bounds, if there is one; failing that, what says whose row it
-    is, set to what it is.
-    """
-    target = aim.target
+def _column(target: Target) -> Column:
+    """One outside all keys and partition bounds, if there is one; rather not one that says whose row it is."""
     table = target.table
     busy = {c for k in table.constraints if k.kind not in ("check", "not_null") for c in k.columns}
     busy |= {c for i in table.indexes for c in i.key_columns} | set(table.partition_key)
-    fit = [c for c in table.columns if not c.generated and c.identity != "a" and c.name not in target.border]
-    fit.sort(key=lambda c: (c.name not in target.rights.update, c.name in busy, not c.not_null))
-    return {fit[0].name: None} if fit else {c: aim.row[c] for c in target.border}
+    mine, may = target.border, target.rights.update
+    fit = [c for c in table.columns if not c.generated and c.identity != "a"]
+    return min(fit, key=lambda c: (c.name in mine, c.name not in may, c.name in busy, not c.not_null))

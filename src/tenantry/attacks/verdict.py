@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Context, Lab, Result
 from tenantry.attacks.target import Aim
-from tenantry.finding import Outcome
+from tenantry.finding import Cell, ContextName, Outcome, Status
 
 Meaning = Literal["refused", "reached", "unclear"]
 
 _DIVISION_BY_ZERO = "22012"  # the tripwire
 _INSUFFICIENT_PRIVILEGE = "42501"  # no privilege, or a row that the policy's check refuses
 _RAISED = "P0001"  # RAISE EXCEPTION, as triggers do
+_CHECK = "23514"  # without the name of a constraint: no partition takes the row
+_STATUS: Mapping[Meaning, Status] = {"reached": "breached", "unclear": "error", "refused": "held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def meaning(result: Result) -> Meaning:
     """
     if result.sqlstate in ("", _INSUFFICIENT_PRIVILEGE):
         return "reached" if result.rows else "refused"
+    if result.sqlstate == _CHECK and not result.constraint:
+        return "unclear"
     return (
         "reached" if result.sqlstate == _DIVISION_BY_ZERO or result.sqlstate.startswith("23") else "unclear"
     )
@@ -85,34 +89,51 @@ def nothing_to_see(attack: str, aim: Aim) -> Outcome:
     return Outcome(attack, aim.target.label, "error", detail="no rows: could not look")
 
 
+def skipped(attack: str, aim: Aim, why: str) -> Outcome:
+    """What was not tried, and why."""
+    return Outcome(attack, aim.target.label, "skipped", detail=why)
+
+
 def matrix(
-    lab: Lab, aim: Aim, attack: str, *, blind: str, aimed: str, allowed: bool, shown: str = ""
+    lab: Lab, aim: Aim, attack: str, *, blind: str | Sequence[str], aimed: str, allowed: bool, shown: str = ""
 ) -> Outcome:
-    """Send ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists."""
+    """Send each ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists."""
     if aim.empty and allowed:
         return nothing_to_see(attack, aim)
-    tries = [attempt(lab, context, blind, shown) for context in lab.nobody]
+    statements = (blind,) if isinstance(blind, str) else blind
+    tries = [attempt(lab, context, s, shown) for context in lab.nobody for s in statements]
     if aim.other is not None:
         tries.append(attempt(lab, at.tenant(aim.other), aimed, shown))
     return judge(lab, attack, aim.target.label, tries, control(lab, aim, aimed, allowed=allowed))
 
 
+def cells(tries: Sequence[Try]) -> tuple[Cell, ...]:
+    """What came of each context, in the order of the tries; the worst of several counts."""
+    worst: dict[ContextName, Meaning] = {}
+    order = list(_STATUS)
+    for one in tries:
+        if one.context.role is not None:  # not the application's session
+            continue
+        worst[one.context.name] = min(worst.get(one.context.name, "refused"), one.meaning, key=order.index)
+    return tuple(Cell(name, _STATUS[found]) for name, found in worst.items())
+
+
 def judge(lab: Lab, attack: str, label: str, tries: Sequence[Try], check: Control) -> Outcome:
     """Breached beats error; held needs every try refused and the control fired."""
-    sent = len(tries) + 1
-    reached = next((t for t in tries if t.meaning == "reached"), None)
-    if reached is not None:
-        detail = f"as {reached.context.label}: not refused, {_told(reached.result)}"
-        return Outcome(attack, label, "breached", sent, check.fired, detail, _replay(lab, reached))
-    unclear = next((t for t in tries if t.meaning == "unclear"), None)
-    if unclear is not None:
-        detail = f"as {unclear.context.label}: {_told(unclear.result)}"
-        return Outcome(attack, label, "error", sent, check.fired, detail, _replay(lab, unclear))
-    if not check.fired:
-        return Outcome(
-            attack, label, "error", sent, False, f"the control found nothing: {_told(check.result)}"
+    by = {m: next((t for t in tries if t.meaning == m), None) for m in _STATUS}
+    found = by["reached"] or by["unclear"]
+    base = Outcome(attack, label, "error", len(tries) + 1, check.fired, cells=cells(tries))
+    if found is not None:
+        refused = "not refused, " if found.meaning == "reached" else ""
+        return replace(
+            base,
+            status=_STATUS[found.meaning],
+            detail=f"as {found.context.label}: {refused}{_told(found.result)}",
+            sql=_replay(lab, found),
         )
-    return Outcome(attack, label, "held", sent, True, check.note)
+    if not check.fired:
+        return replace(base, detail=f"the control found nothing: {_told(check.result)}")
+    return replace(base, status="held", detail=check.note)
 
 
 def _replay(lab: Lab, found: Try) -> str:
@@ -121,6 +142,8 @@ def _replay(lab: Lab, found: Try) -> str:
 
 def _told(result: Result) -> str:
     match result.sqlstate:
+        case "" if result.message:
+            return result.message
         case "":
             return f"{result.rows} row{'' if result.rows == 1 else 's'}"
         case "22012":

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tenantry import prove as prover
 from tenantry import spec
+from tenantry.attacks.lab import COSTLY, How
+from tenantry.checks import waivers
 from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, SpecFile
 from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
+from tenantry.errors import SpecError
 from tenantry.report.formats import ReportFormat
 
 
@@ -15,10 +22,54 @@ def prove(
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
     app_dsn: AppDsn = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full/--safe",
+            envvar="TENANTRY_FULL",
+            help="safe: nothing is written, for production; full: also what writes, locks and fires triggers before it is rolled back, for staging or a copy.",
+        ),
+    ] = False,
+    fire_triggers: Annotated[
+        bool,
+        typer.Option(
+            envvar="TENANTRY_FIRE_TRIGGERS",
+            help="With --safe: also statements before which a user trigger fires.",
+        ),
+    ] = False,
+    costly: Annotated[
+        float,
+        typer.Option(
+            envvar="TENANTRY_COSTLY",
+            help="With --safe: a table that can only be read whole, at more than this cost of the planner, is judged by its plan.",
+        ),
+    ] = COSTLY,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TENANTRY_BASELINE",
+            help="A report of `tenantry check` as JSON: findings that it has do not count again.",
+        ),
+    ] = None,
     format_: ReportFormatOption = ReportFormat.text,
     migrations: MigrationsOption = None,
 ) -> int:
-    """Attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
-    proof = prover.prove(dsn, spec.load(spec_file), app_dsn=app_dsn, now=datetime.now(UTC))
+    """Check and attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
+    how = How("full" if full else "safe", fire_triggers, costly)
+    proof = prover.prove(
+        dsn,
+        spec.load(spec_file),
+        app_dsn=app_dsn,
+        how=how,
+        baseline=waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None,
+        now=datetime.now(UTC),
+    )
     show(proof, format_, spec_file, migrations)
     return 0 if proof.proven else 1
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{file}: cannot be read ({error}); name a report of `tenantry check`") from None
