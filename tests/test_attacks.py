@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from tenantry import introspect
 from tenantry.attacks import ATTACKS
 from tenantry.attacks.lab import How
-from tenantry.finding import Cell, Mode, Outcome, Proof
+from tenantry.finding import Cell, ContextName, Mode, Outcome, Proof
 from tenantry.names import quote
 from tenantry.prove import examine, outcomes
 from tests import isolated
@@ -97,7 +97,7 @@ def test_a_trail_without_events_is_judged_by_its_plan(db: Database) -> None:
 
 def test_each_context_is_told_apart(db: Database) -> None:
     isolated.make(db)
-    contexts = ("ghost", "empty", "unset", "tenant")
+    contexts: tuple[ContextName, ...] = ("ghost", "empty", "unset", "tenant")
     held = tried(db, "notes", "safe")["read"]
     assert held.cells == tuple(Cell(c, "held") for c in contexts)
     run(db, f"CREATE POLICY p ON notes USING ({NOW_SET} = '')")

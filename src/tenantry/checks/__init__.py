@@ -27,6 +27,7 @@ from tenantry.session import Conn, connect
 from tenantry.spec import Spec
 
 TIMEOUT = 30  # seconds that one query may take
+NOTHING_TRIED = "the application, its pooler and its backups; nothing was tried: `tenantry prove` attacks"
 _FAILED = "check-failed"
 
 
@@ -195,7 +196,7 @@ class _Run:
         if self.request.roles:
             yield f"other roles than {' and '.join(self.request.roles)}, and what each may become"
         yield "objects of extensions, the schema of Tenantry itself, and other databases of the server"
-        yield "the application, its pooler and its backups; nothing was tried: `tenantry prove` attacks"
+        yield NOTHING_TRIED
 
 
 _PIECE = re.compile(r"^(?:WITH |\), )(\w+) AS \($", re.MULTILINE)
