@@ -115,8 +115,8 @@ def test_what_is_not_there_is_refused() -> None:
         tree.consistency(VECTOR[:3], 4)
     with pytest.raises(ValueError, match="2 perfect parts"):
         tree.Frontier.from_bytes(3, b"\0" * 32)
-    with pytest.raises(ValueError, match="not whole hashes"):
-        tree.split(b"\0" * 33)
+    with pytest.raises(ValueError, match="1 perfect parts"):
+        tree.Frontier.from_bytes(1, b"\0" * 33)
 
 
 # The encoding

@@ -13,7 +13,7 @@ from tenantry.audit.batch import Subtree
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.entries import Details, Entry
 from tenantry.audit.layout import Layout, statement
-from tenantry.audit.tree import Frontier, split
+from tenantry.audit.tree import Frontier, pieces
 from tenantry.errors import ApplyError, CatalogError, TamperError
 from tenantry.names import quote
 
@@ -139,7 +139,7 @@ def last_batch(conn: Conn) -> Details | None:
 
 
 def subtrees(conn: Conn, batches: Sequence[int]) -> dict[int, list[Subtree]]:
-    """The subtrees of batches. Raises ValueError for one whose hashes are not whole."""
+    """The subtrees of batches, as they are stored: a piece of a hash stays a piece, and then gives another root."""
     found: dict[int, list[Subtree]] = {n: [] for n in batches}
     rows = conn.execute(
         "SELECT batch, place, tenant, leaves, keys FROM tenantry_audit.subtrees WHERE batch = ANY (%s)"
@@ -147,7 +147,7 @@ def subtrees(conn: Conn, batches: Sequence[int]) -> dict[int, list[Subtree]]:
         (list(batches),),
     )
     for batch, place, tenant, leaves, keys in rows:
-        found[batch].append(Subtree(place, tenant, tuple(split(bytes(leaves))), tuple(keys)))
+        found[batch].append(Subtree(place, tenant, tuple(pieces(bytes(leaves))), tuple(keys)))
     return found
 
 

@@ -149,11 +149,9 @@ class Frontier:
     @classmethod
     def from_bytes(cls, size: int, data: bytes) -> Frontier:
         """Read what :meth:`to_bytes` wrote. Raises ValueError when it does not fit the size."""
-        return cls(size, tuple(split(data)))
+        return cls(size, tuple(pieces(data)))
 
 
-def split(data: bytes) -> list[bytes]:
-    """The hashes that were written one after the other. Raises ValueError when the last is not whole."""
-    if len(data) % SIZE:
-        raise ValueError(f"{len(data)} bytes are not whole hashes of {SIZE}")
+def pieces(data: bytes) -> list[bytes]:
+    """The hashes that were written one after the other; the last is shorter when it is not whole."""
     return [data[at : at + SIZE] for at in range(0, len(data), SIZE)]
