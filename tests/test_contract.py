@@ -169,7 +169,12 @@ def isolation(conn: psycopg.Connection[Any]) -> None:
         assert found[table] == (True, "*", [0], condition, condition), table
     assert set(found) == {*NINE, *LOGIN, "tenants", "audit_logs"}
     assert found["tenants"][3] == "(id = current_setting('app.current_tenant_id'::text, true))"
-    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found)
+    resolving = ask(
+        conn,
+        "SELECT polrelid::regclass::text, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname = 'tenant_resolver' ORDER BY 1",
+    )
+    assert resolving == [(table, "r", ["skills_resolver"]) for table in ("api_keys", "tenants", "users")]
+    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found) + len(resolving)
     forced = ask(conn, "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
     assert {name for (name,) in forced} == set(found)
 
@@ -238,9 +243,13 @@ def as_app(conn: psycopg.Connection[Any], tenant: str, query: str) -> Any:
 def roles(conn: psycopg.Connection[Any]) -> None:
     found = ask(
         conn,
-        "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN ('app_user', 'skills_owner') ORDER BY 1",
+        "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN ('app_user', 'skills_owner', 'skills_resolver') ORDER BY 1",
     )
-    assert found == [("app_user", True, False, False), ("skills_owner", False, False, False)]
+    assert found == [
+        ("app_user", True, False, False),
+        ("skills_owner", False, False, False),
+        ("skills_resolver", False, False, False),
+    ]
     owners = ask(
         conn,
         "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version')",

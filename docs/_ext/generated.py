@@ -100,6 +100,7 @@ _SECTIONS = (
     ("`[roles]`", "Roles", ""),
     ("`[audit]`", "Audit", "Without this section no trail is made."),
     ("`capture`", "Capture", "Short: `\"users\"`."),
+    ("`[resolvers.NAME]`", "Resolver", ""),
     ("`[render]`", "Render", ""),
     ("`[[waivers]]`", "Waiver", "Either `check` and `object`, or `fingerprint`."),
     ("`[tables.NAME]`", "TableRule", "`NAME` is `table` or `\"schema.table\"`; without a schema it is `public`."),

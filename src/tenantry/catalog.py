@@ -261,7 +261,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A user function or procedure; ``keys`` as for views (SQL-standard bodies only)."""
+    """A user function or procedure; ``keys`` as for views (SQL-standard bodies only).
+
+    ``callers`` are the roles that EXECUTE was granted to, the owner left out; an empty name is PUBLIC.
+    """
 
     schema: str
     name: str
@@ -272,6 +275,8 @@ class Function:
     source: str
     config: tuple[str, ...] = ()
     keys: tuple[tuple[QName, str], ...] = ()
+    owner: str = ""
+    callers: tuple[str, ...] = ()
     extension: str | None = None
 
     @property

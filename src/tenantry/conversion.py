@@ -261,6 +261,11 @@ def _tenant_tables(
             yield TenantTable(part, own, column, table.qname, how)
 
 
+def loose(type_: str) -> bool:
+    """True for a type whose equality is looser than identity."""
+    return bool(_LOOSE.match(type_))
+
+
 def _tenant_type(spec: Spec, catalog: Catalog, problems: list[str]) -> str:
     """The type of tenant columns: that of the tenants table's key when it is there, else from the spec."""
     tenancy = spec.tenancy
@@ -289,7 +294,7 @@ def _tenant_type(spec: Spec, catalog: Catalog, problems: list[str]) -> str:
         problems.append(
             f"{name}: its key {key.name} is {key.type}, the spec says {tenancy.type}; set [tenancy] type = {key.type!r}"
         )
-    if _LOOSE.match(key.base) or not key.deterministic:
+    if loose(key.base) or not key.deterministic:
         problems.append(
             f"{name}: its key {key.name} is {key.type}, whose equality is looser than identity; use text, uuid or a number"
         )

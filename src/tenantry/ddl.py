@@ -264,7 +264,26 @@ def analyze(table: QName, column: str) -> str:
     return f"ANALYZE {qualified(table)} ({quote(column)})"
 
 
-# Triggers, views, roles, grants
+# Functions, triggers, views, roles, grants
+
+
+def create_resolver(name: QName, argument: str, returns: str, body: str) -> str:
+    """No table lock. The caller's search path decides nothing in it."""
+    return (
+        f"CREATE FUNCTION {qualified(name)}({argument}) RETURNS {returns}\n"
+        "LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp\n"
+        f"AS {literal(body)}"
+    )
+
+
+def drop_function(name: QName, argument: str) -> str:
+    """No table lock."""
+    return f"DROP FUNCTION {qualified(name)}({argument})"
+
+
+def own_function(name: QName, argument: str, owner: str) -> str:
+    """No table lock."""
+    return f"ALTER FUNCTION {qualified(name)}({argument}) OWNER TO {quote(owner)}"
 
 
 def switch_trigger(table: QName, trigger: Trigger, *, on: bool) -> str:

@@ -352,7 +352,19 @@ def _constraint_names(triples: Iterable[tuple[str, str, str]]) -> tuple[tuple[QN
 
 
 def _functions(rows: _Rows) -> Iterator[Function]:
-    for schema, name, arguments, language, kind, security_definer, source, config, keys in rows:
+    for (
+        schema,
+        name,
+        arguments,
+        language,
+        kind,
+        security_definer,
+        source,
+        config,
+        keys,
+        owner,
+        callers,
+    ) in rows:
         yield Function(
             schema=schema,
             name=name,
@@ -363,6 +375,8 @@ def _functions(rows: _Rows) -> Iterator[Function]:
             source=source,
             config=tuple(config),
             keys=_constraint_names(keys),
+            owner=owner,
+            callers=tuple(callers),
         )
 
 

@@ -23,6 +23,7 @@ from tenantry.steps import (
     isolate,
     observe,
     references,
+    resolvers,
     swap,
     tenants,
     trailfunctions,
@@ -64,7 +65,7 @@ def _guards(c: Conversion) -> Iterator[tuple[str, str]]:
 
 
 def _problems(c: Conversion) -> list[str]:
-    parts = (tenants, backfill, uniques, references, isolate, audit, events, capture, access)
+    parts = (tenants, backfill, uniques, references, isolate, audit, events, capture, access, resolvers)
     return [p for part in parts for p in part.problems(c)]
 
 
@@ -100,6 +101,7 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from observe.cut_over(c)
     yield from fill.cut_over(c)
     yield from columns.final_defaults(c)
+    yield from resolvers.steps(c)
     yield from access.kept_keys(c)
     yield from access.views(c)
     yield from access.ownership(c)

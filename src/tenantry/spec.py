@@ -261,6 +261,10 @@ class Roles(_Model):
     owner: Name | None = Field(
         default=None, description="NOLOGIN role to own the tables; left out, owners stay."
     )
+    resolver: Name = Field(
+        default="tenant_resolver",
+        description="NOLOGIN role that resolvers run as; made where the spec has any.",
+    )
 
 
 ACTION = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
@@ -369,6 +373,19 @@ class Audit(_Model):
         return self
 
 
+class Resolver(_Model):
+    """A function that finds the tenant before one is known: by the hash of an API key, a login, a short name.
+
+    It is called as the entry is, takes one value, and returns a tenant's id and nothing else.
+    """
+
+    table: TableName = Field(description="The tenants table, a tenant table, or one of scope through.")
+    by: Name = Field(description="The column whose value is given; unique across tenants.")
+    many: bool = Field(
+        default=False, description="The value may be in several tenants: return each of their ids."
+    )
+
+
 class Render(_Model):
     """How rendered files are numbered."""
 
@@ -397,6 +414,9 @@ class Spec(_Model):
     tenancy: Tenancy = Tenancy()
     roles: Roles = Roles()
     audit: Audit | None = None
+    resolvers: Mapping[Name, Resolver] = Field(
+        default_factory=dict, description="Look-ups that come before the tenant is known, by function name."
+    )
     render: Render = Render()
     tables: Annotated[Mapping[TableName, TableRule], BeforeValidator(_once)] = Field(
         default_factory=dict, description="One entry per table."
@@ -470,6 +490,8 @@ def _holder(where: tuple[str, ...]) -> type[BaseModel] | None:
             return SOURCES.get(kind)
         case ("audit", "capture", _):
             return Capture
+        case ("resolvers", _):
+            return Resolver
         case ("waivers", _):
             return Waiver
     return _SECTIONS.get(where)

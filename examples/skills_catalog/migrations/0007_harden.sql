@@ -296,6 +296,75 @@ ALTER TABLE "public"."usage_events" ALTER COLUMN "tenant_id" SET DEFAULT nullif(
 -- Step harden.users.tenant_id.default; lock ACCESS EXCLUSIVE.
 ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');
 --> statement-breakpoint
+-- Resolvers run as this role, which nobody logs in as and which reads the columns that they compare.
+-- Step harden.role.skills_resolver; no table lock.
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'skills_resolver') THEN
+    CREATE ROLE "skills_resolver" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+--> statement-breakpoint
+-- skills_resolver looks a tenant up in api_keys before one is known, and nobody else does.
+-- Step harden.api_keys.resolver; lock ACCESS EXCLUSIVE.
+CREATE POLICY "tenant_resolver" ON "public"."api_keys" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
+--> statement-breakpoint
+-- skills_resolver looks a tenant up in tenants before one is known, and nobody else does.
+-- Step harden.tenants.resolver; lock ACCESS EXCLUSIVE.
+CREATE POLICY "tenant_resolver" ON "public"."tenants" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
+--> statement-breakpoint
+-- skills_resolver looks a tenant up in users before one is known, and nobody else does.
+-- Step harden.users.resolver; lock ACCESS EXCLUSIVE.
+CREATE POLICY "tenant_resolver" ON "public"."users" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
+--> statement-breakpoint
+-- skills_resolver reads key_hash, tenant_id of api_keys, and no other column.
+-- Step harden.api_keys.resolver.columns; no table lock.
+GRANT SELECT ("key_hash", "tenant_id") ON TABLE "public"."api_keys" TO "skills_resolver";
+--> statement-breakpoint
+-- skills_resolver reads slug, id of tenants, and no other column.
+-- Step harden.tenants.resolver.columns; no table lock.
+GRANT SELECT ("slug", "id") ON TABLE "public"."tenants" TO "skills_resolver";
+--> statement-breakpoint
+-- skills_resolver reads email, tenant_id of users, and no other column.
+-- Step harden.users.resolver.columns; no table lock.
+GRANT SELECT ("email", "tenant_id") ON TABLE "public"."users" TO "skills_resolver";
+--> statement-breakpoint
+-- app_user may ask tenant_by_api_key for the tenant of a value, and learns nothing else from it.
+-- Step harden.resolver.tenant_by_api_key; no table lock.
+CREATE FUNCTION "public"."tenant_by_api_key"(text) RETURNS text
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'SELECT t."tenant_id" FROM "public"."api_keys" t WHERE t."key_hash" = $1';
+--> statement-breakpoint
+REVOKE ALL ON FUNCTION "public"."tenant_by_api_key"(text) FROM PUBLIC;
+--> statement-breakpoint
+GRANT EXECUTE ON FUNCTION "public"."tenant_by_api_key"(text) TO "app_user";
+--> statement-breakpoint
+ALTER FUNCTION "public"."tenant_by_api_key"(text) OWNER TO "skills_resolver";
+--> statement-breakpoint
+-- app_user may ask tenant_by_email for the tenant of a value, and learns nothing else from it.
+-- Step harden.resolver.tenant_by_email; no table lock.
+CREATE FUNCTION "public"."tenant_by_email"(text) RETURNS text
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'SELECT t."tenant_id" FROM "public"."users" t WHERE t."email" = $1';
+--> statement-breakpoint
+REVOKE ALL ON FUNCTION "public"."tenant_by_email"(text) FROM PUBLIC;
+--> statement-breakpoint
+GRANT EXECUTE ON FUNCTION "public"."tenant_by_email"(text) TO "app_user";
+--> statement-breakpoint
+ALTER FUNCTION "public"."tenant_by_email"(text) OWNER TO "skills_resolver";
+--> statement-breakpoint
+-- app_user may ask tenant_by_slug for the tenant of a value, and learns nothing else from it.
+-- Step harden.resolver.tenant_by_slug; no table lock.
+CREATE FUNCTION "public"."tenant_by_slug"(text) RETURNS text
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'SELECT t."id" FROM "public"."tenants" t WHERE t."slug" = $1';
+--> statement-breakpoint
+REVOKE ALL ON FUNCTION "public"."tenant_by_slug"(text) FROM PUBLIC;
+--> statement-breakpoint
+GRANT EXECUTE ON FUNCTION "public"."tenant_by_slug"(text) TO "app_user";
+--> statement-breakpoint
+ALTER FUNCTION "public"."tenant_by_slug"(text) OWNER TO "skills_resolver";
+--> statement-breakpoint
 -- api_keys_key_hash_unique stays unique across tenants: a request is recognised by its key before a tenant is known, and a hash of a random key cannot be guessed
 -- Step harden.api_keys.api_keys_key_hash_unique.global; no table lock.
 COMMENT ON CONSTRAINT "api_keys_key_hash_unique" ON "public"."api_keys" IS 'Unique across tenants: a request is recognised by its key before a tenant is known, and a hash of a random key cannot be guessed';

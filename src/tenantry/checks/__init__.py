@@ -123,7 +123,7 @@ class _Run:
             )
         known = tenancy.recognise(self.conn, schemas, self.request.spec)
         self._needs(known)
-        parameters = tenancy.parameters(known, self.request.roles, schemas)
+        parameters = tenancy.parameters(known, self.request.roles, schemas, self.request.spec)
         run = [one for one in all_checks() if self._can(one)]
         findings = [f for one in run for f in self._ask(one, parameters)]
         version = self.conn.info.server_version

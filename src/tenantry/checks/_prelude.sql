@@ -1,6 +1,7 @@
 -- What every check reads, put before its query. $1 is a JSON object: roles (names of the application), schemas
 -- (those looked at), column and setting of the tenant, tables (what is known of them, with the oids of which), policies (what
--- their expressions came to, with the oids of which).
+-- their expressions came to, with the oids of which), resolvers (schema, name and the pattern of the body) and the
+-- role that they run as.
 WITH param AS (
     SELECT
         $1::pg_catalog.jsonb AS p,
@@ -102,8 +103,13 @@ WITH param AS (
         p.polroles AS roles,
         p.polqual IS NOT NULL AS has_using,
         p.polwithcheck IS NOT NULL AS has_check,
-        0 = ANY (p.polroles) OR NOT EXISTS (SELECT FROM role)
-            OR EXISTS (SELECT FROM reach WHERE reach.oid = ANY (p.polroles)) AS applies,
+        0 = ANY (p.polroles)
+            OR EXISTS (SELECT FROM reach WHERE reach.oid = ANY (p.polroles))
+            OR NOT EXISTS (SELECT FROM role) AND NOT EXISTS (
+                SELECT FROM param
+                JOIN pg_catalog.pg_roles AS r ON r.rolname = param.p ->> 'resolver'
+                WHERE p.polroles = ARRAY[r.oid]
+            ) AS applies,
         j."using" ->> 'form' AS using_form,
         j."using" AS using_read,
         j."check" ->> 'form' AS check_form,
@@ -198,7 +204,26 @@ WITH param AS (
         ) AS trigger,
         l.lanname AS language,
         o.rolname AS owner_name,
-        o.rolsuper OR o.rolbypassrls AS free,
+        -- No policy binds the owner, or one of its own shows it more than the application's shows that.
+        o.rolsuper OR o.rolbypassrls OR EXISTS (
+            SELECT FROM policy AS p
+            CROSS JOIN LATERAL pg_catalog.unnest(p.roles) AS r (oid)
+            WHERE NOT p.applies AND p.permissive AND r.oid <> 0 AND p.scope IN ('tenant', 'through', 'tenants')
+              AND coalesce(p.using_form, p.check_form) NOT IN ('tenant', 'through', 'closed')
+              AND pg_catalog.pg_has_role(o.oid, r.oid, 'USAGE')
+        ) AS free,
+        -- One that the spec declares, as it is to be: it returns a tenant's id and nothing else.
+        f.prosecdef AND l.lanname = 'sql' AND f.prosqlbody IS NULL
+            AND coalesce(f.proconfig, '{}') = ARRAY['search_path=pg_catalog, pg_temp']
+            AND NOT o.rolsuper AND NOT o.rolbypassrls AND NOT o.rolcanlogin
+            AND EXISTS (
+                SELECT FROM param
+                CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(param.p -> 'resolvers') AS r (
+                    schema pg_catalog.text, name pg_catalog.text, pattern pg_catalog.text
+                )
+                WHERE r.schema = n.nspname AND r.name = f.proname AND f.prosrc ~ r.pattern
+                  AND o.rolname = param.p ->> 'resolver'
+            ) AS resolver,
         EXISTS (
             SELECT FROM reach
             WHERE pg_catalog.has_schema_privilege(reach.oid, n.oid, 'USAGE')

@@ -5,6 +5,7 @@
 -- controls: SOC 2 CC6.3
 -- needs: role
 -- why: It does not apply to the application. Whoever is, or becomes, a member of that role sees what it lets through.
+--   The role of the resolvers is left out while nobody logs in as it and nobody is a member.
 -- fix: Give such a role to nobody who also serves tenants; review its members.
 -- sabotage:
 --   CREATE ROLE sabotage_support;
@@ -20,4 +21,14 @@ SELECT
     ) AS message
 FROM policy
 WHERE NOT policy.applies AND policy.permissive AND policy.scope IN ('tenant', 'through', 'tenants', 'trail')
-  AND coalesce(policy.using_form, policy.check_form) NOT IN ('tenant', 'through', 'closed');
+  AND coalesce(policy.using_form, policy.check_form) NOT IN ('tenant', 'through', 'closed')
+  AND NOT EXISTS (
+      SELECT FROM param
+      JOIN pg_catalog.pg_roles AS r ON r.rolname = param.p ->> 'resolver'
+      WHERE policy.roles = ARRAY[r.oid] AND policy.cmd = 'r'
+        AND NOT r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolbypassrls
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_roles AS m
+            WHERE m.oid <> r.oid AND NOT m.rolsuper AND pg_catalog.pg_has_role(m.oid, r.oid, 'MEMBER')
+        )
+  );

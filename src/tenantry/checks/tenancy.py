@@ -19,8 +19,9 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
-from tenantry.names import QName, display
+from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
+from tenantry.steps import resolvers
 
 Rows = list[tuple[Any, ...]]
 _GUESS = Tenancy().column  # taken by name where no policy tells
@@ -304,7 +305,7 @@ def _written(reading: Reading | None, safe: set[int]) -> Mapping[str, Any] | Non
     }
 
 
-def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str]) -> str:
+def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec: Spec | None) -> str:
     """What the checks read as ``$1``, as JSON."""
     groups: dict[str, list[int]] = {}
     for policy in known.policies:
@@ -317,6 +318,17 @@ def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str]) -> st
             "setting": known.setting,
             "tables": known.tables(),
             "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
+            "resolver": spec.roles.resolver if spec and spec.resolvers else None,
+            "resolvers": [
+                {
+                    "schema": spec.tenancy.tenants.schema,
+                    "name": fit(name),
+                    "pattern": resolvers.pattern(spec, name),
+                }
+                for name in spec.resolvers
+            ]
+            if spec
+            else [],
         }
     )
 

@@ -1,7 +1,8 @@
 -- Functions, procedures and aggregates, those of extensions left out.
 -- Yields: schema, name, arguments (as ALTER FUNCTION wants them), language, kind, security_definer, source (the
 -- body, also an SQL-standard one; empty for an aggregate), config, keys as {{schema,table,constraint},...} that an
--- SQL-standard body depends on; by schema, name and arguments.
+-- SQL-standard body depends on, owner, callers (roles with EXECUTE but the owner, '' for PUBLIC); by schema, name
+-- and arguments.
 WITH keys AS (
     SELECT
         d.objid,
@@ -26,7 +27,15 @@ SELECT
         ELSE coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc)
     END AS source,
     coalesce(f.proconfig, '{}') AS config,
-    coalesce(keys.keys, '{}') AS keys
+    coalesce(keys.keys, '{}') AS keys,
+    pg_catalog.pg_get_userbyid(f.proowner) AS owner,
+    ARRAY(
+        SELECT DISTINCT coalesce(r.rolname, '')::pg_catalog.text
+        FROM pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) AS acl
+        LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee
+        WHERE acl.grantee <> f.proowner
+        ORDER BY 1
+    ) AS callers
 FROM pg_catalog.pg_proc AS f
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = f.prolang

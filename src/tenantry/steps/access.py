@@ -13,6 +13,7 @@ from tenantry.catalog import Table, View
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
+from tenantry.steps import resolvers
 from tenantry.steps.rights import Rights, rights, sequence_rights
 
 READ = ("SELECT",)
@@ -336,6 +337,7 @@ def notes(c: Conversion) -> Iterator[str]:
         if (
             function.security_definer
             and function.extension is None
+            and not resolvers.is_resolver(c, function)
             and any(re.search(rf"\b{re.escape(n)}\b", function.source) for n in tenant_names)
         ):
             yield f"{display(function.qname)}({function.arguments}): SECURITY DEFINER and mentions tenant tables; it runs with its owner's rights, review it"

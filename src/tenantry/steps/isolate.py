@@ -15,7 +15,7 @@ from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
-from tenantry.steps import observe
+from tenantry.steps import observe, resolvers
 from tenantry.steps.backfill import link
 
 POLICY = "tenant_isolation"
@@ -50,7 +50,7 @@ def problems(c: Conversion) -> Iterator[str]:
     for name, _ in _platform(c):
         known = c.catalog.by_name.get(name)
         for policy in known.policies if known is not None else ():
-            if policy.name == POLICY or observe.is_ours(policy):
+            if policy.name == POLICY or observe.is_ours(policy) or resolvers.is_ours(c, policy):
                 continue
             if policy.permissive and _reaches(c, policy):
                 yield _too_wide(name, policy)
@@ -59,7 +59,7 @@ def problems(c: Conversion) -> Iterator[str]:
 def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> Iterator[str]:
     for policy in table.policies:
         decision = rule.policies.get(policy.name, UNDECIDED)
-        if policy.name == POLICY or observe.is_ours(policy):
+        if policy.name == POLICY or observe.is_ours(policy) or resolvers.is_ours(c, policy):
             continue
         if decision == UNDECIDED:
             yield f'{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = "drop" or "keep"'
