@@ -281,11 +281,6 @@ def drop_function(name: QName, argument: str) -> str:
     return f"DROP FUNCTION {qualified(name)}({argument})"
 
 
-def own_function(name: QName, argument: str, owner: str) -> str:
-    """No table lock."""
-    return f"ALTER FUNCTION {qualified(name)}({argument}) OWNER TO {quote(owner)}"
-
-
 def switch_trigger(table: QName, trigger: Trigger, *, on: bool) -> str:
     """SHARE ROW EXCLUSIVE, for an instant. Switching on restores the state that the trigger had."""
     state = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}[trigger.enabled]

@@ -117,24 +117,6 @@ def any_policy(table: QName, name: str) -> str:
     return _exists("pg_policy", f"polrelid = {_regclass(table)} AND polname = {literal(name)}")
 
 
-def policy_for(table: QName, name: str, role_: str) -> str:
-    """A permissive policy of that name lets exactly that role read every row."""
-    where = f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND polpermissive AND polcmd = 'r'"
-    return _exists(
-        "pg_policy",
-        f"{where} AND polroles = ARRAY(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {literal(role_)})"
-        " AND pg_catalog.pg_get_expr(polqual, polrelid) = 'true'",
-    )
-
-
-def reads_columns(table: QName, names: Sequence[str], role_: str) -> str:
-    """The role may read these columns."""
-    tests = [
-        f"pg_catalog.has_column_privilege(r.oid, {_regclass(table)}, {literal(n)}, 'SELECT')" for n in names
-    ]
-    return _exists("pg_roles r", " AND ".join([f"r.rolname = {literal(role_)}", *tests]))
-
-
 def definer(name: QName, argument: str, source: str, owner: str, caller: str) -> str:
     """A SECURITY DEFINER function with that body and a pinned search path belongs to ``owner``, and ``caller`` is the
     only other one who may call it."""

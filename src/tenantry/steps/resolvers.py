@@ -255,7 +255,7 @@ def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Chan
                 object=display(name),
                 why=f"{role} looks a tenant up in {display(name)} before one is known, and nobody else does.",
                 apply=(ddl.create_policy(name, policy),),
-                verify=verify.query(verify.policy_for(name, POLICY, role)),
+                verify=verify.query(verify.policy_for(name, POLICY, [role])),
                 revert=(ddl.drop_policy(name, POLICY),),
                 lock=Lock.ACCESS_EXCLUSIVE,
                 tables=(name,),
@@ -273,7 +273,7 @@ def _columns(c: Conversion, name: QName, names: tuple[str, ...], phase: Phase) -
             object=display(name),
             why=f"{role} reads {', '.join(names)} of {display(name)}, and no other column.",
             apply=(ddl.grant("TABLE", qualified(name), select, role),),
-            verify=verify.query(verify.reads_columns(name, names, role)),
+            verify=verify.query(verify.column_privileges(name, role, "SELECT", names, ())),
             revert=(ddl.revoke("TABLE", qualified(name), select, role),),
         )
 
@@ -298,7 +298,7 @@ def _function(c: Conversion, look: LookUp, phase: Phase) -> Iterator[Change]:
     spare = ["", *(r for r in known.callers if r not in ("", app))] if known is not None else [""]
     apply += [ddl.revoke("FUNCTION", where, ["ALL"], other) for other in spare]
     apply.append(ddl.grant("FUNCTION", where, ["EXECUTE"], app))
-    apply.append(ddl.own_function(look.name, look.argument, role))
+    apply.append(ddl.own_function(where, role))
     yield Change(
         id=f"{phase}.resolver.{look.name.name}",
         phase=phase,
