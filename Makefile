@@ -6,10 +6,13 @@ INSTALLED := .venv/.installed
 INITDB_15 := /usr/lib/postgresql/15/bin/initdb
 CODE := $(wildcard src tests examples bench)
 
-.PHONY: demo test lint types docs bench clean
+.PHONY: demo app test lint types docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/tenantry demo
+
+app: $(INSTALLED)
+	cd examples/skills_catalog && exec ../../$(BIN)/python -m app
 
 test: $(INSTALLED)
 	TENANTRY_TEST_PG=18 $(BIN)/pytest -n 2

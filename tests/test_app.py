@@ -1,0 +1,283 @@
+"""The reference web application: what it does for a member, and what it refuses."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tenantry.errors import ExemptRole
+from tests import skills_app
+from tests.servers import Server
+from tests.skills_app import MARKER, A, B, Person, Site, ids_of
+
+embedding: Any = importlib.import_module("app.embedding")
+pytestmark = pytest.mark.pg(">=16")  # pgvector comes with the embedded server; nothing else differs
+
+
+@pytest.fixture(scope="module")
+def site(server: Server) -> Iterator[Site]:
+    with skills_app.prepared(server) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[TestClient]:
+    with TestClient(site.app(), base_url="https://catalog.example") as client:
+        yield client
+
+
+@pytest.fixture
+def fresh(client: TestClient) -> TestClient:
+    client.cookies.clear()
+    return client
+
+
+@pytest.fixture
+def admin(fresh: TestClient, site: Site) -> Person:
+    return Person(fresh, A).sign_in(site.people[A][0])
+
+
+def events(site: Site, tenant: str) -> list[tuple[Any, ...]]:
+    with site.db.connect() as conn:
+        return conn.execute(
+            "SELECT action, actor_id, metadata FROM audit_logs WHERE tenant_id = %s ORDER BY created_at",
+            [tenant],
+        ).fetchall()
+
+
+def skill(site: Site, tenant: str) -> str:
+    return ids_of(site.db, tenant)["skills"][0]
+
+
+# What it does
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/skills", "/similar?q=weekly+report", "/new", "/usage", "/keys", "/settings", "/admin", "/trail"],
+)
+def test_an_administrator_sees_every_page(admin: Person, path: str) -> None:
+    answer = admin.get(path)
+    assert answer.status_code == 200
+    assert MARKER not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_skill_is_made_published_rated_reviewed_and_used(admin: Person, site: Site) -> None:
+    text = {
+        "name": "Weave <b>baskets</b>",
+        "category": "craft",
+        "description": "From willow.",
+        "content": "<script>1",
+    }
+    made = admin.post("/skills", **text)
+    assert made.status_code == 303
+    path = made.headers["location"].removeprefix(admin.root)
+    assert admin.post(f"{path}/versions", description="From reed.", content="Soak it.").status_code == 303
+    for stars in (2, 4):  # the second rating takes the place of the first
+        assert admin.post(f"{path}/ratings", rating=stars, comment="Holds.").status_code == 303
+    scores = {"clarity": 9, "quality": 8, "safety": 7, "summary": "Sound."}
+    assert admin.post(f"{path}/review", **scores).status_code == 303
+    assert admin.post(f"{path}/review", **scores | {"summary": "Sounder."}).status_code == 303
+    assert admin.post(f"{path}/uses").status_code == 303
+    shown = admin.get(path).text
+    assert "<b>" not in shown
+    assert "&lt;b&gt;baskets" in shown
+    for words in ("Soak it.", "From reed.", "★ 4", "Sounder.", "clarity 9/10", "used 1 times"):
+        assert words in shown
+    assert "Weave" in admin.get("/skills?q=baskets").text
+    found = admin.get("/similar?q=weave+baskets+from+reed").text
+    assert found.index("Weave") < found.index("distance")
+    done = [action for action, actor, _ in events(site, A) if actor]
+    for action in ("skill.create", "skill.publish", "skill.rate", "skill.review", "skill.use"):
+        assert action in done
+
+
+def test_a_program_works_with_a_key_that_is_shown_once(admin: Person, site: Site) -> None:
+    shown = admin.post("/keys", name="robot", days=30).text
+    key = shown.partition('id="secret">')[2].partition("<")[0]
+    assert key.startswith("sk_")
+    assert key not in admin.get("/keys").text
+    with site.db.connect() as conn:
+        ((id, kept),) = conn.execute(
+            "SELECT id, to_jsonb(k)::text FROM api_keys k WHERE name = 'robot'"
+        ).fetchall()
+    assert key not in kept
+    robot, headers = admin.client, {"Authorization": f"Bearer {key}"}
+    robot.cookies.clear()
+    assert robot.get("/api/me", headers=headers).json()["email"] == site.people[A][0]
+    new = {"name": "Fold paper", "category": "craft", "description": "A crane.", "content": "Fold."}
+    made = robot.post("/api/skills", json=new, headers=headers)
+    assert made.status_code == 201
+    path = f"/api/skills/{made.json()['id']}"
+    assert robot.post(f"{path}/versions", json={"description": "Two.", "content": "Fold twice."}, headers=headers).json() == {"id": "2"}  # fmt: skip
+    assert robot.put(f"{path}/rating", json={"rating": 5}, headers=headers).status_code == 204
+    assert robot.post(f"{path}/uses", headers=headers).status_code == 204
+    whole = robot.get(path, headers=headers).json()
+    assert (whole["content"], whole["average_rating"], whole["total_uses"]) == ("Fold twice.", 5.0, 1)
+    near = robot.get("/api/similar", params={"q": "fold paper into a crane"}, headers=headers).json()
+    assert near[0]["skill"]["name"] == "Fold paper"
+    assert (
+        robot.get("/api/skills", params={"q": "crane"}, headers=headers).json() == []
+    )  # not in the description now
+    assert {"tool": "api", "uses": 1} in robot.get("/api/usage", headers=headers).json()
+    # The path may say the same tenant, and no other one.
+    assert robot.get("/t/acme/api/me", headers=headers).status_code == 200
+    assert robot.get("/t/default/api/me", headers=headers).status_code == 400
+    admin.sign_in(site.people[A][0])
+    assert admin.post(f"/keys/{id}/revoke").status_code == 303
+    robot.cookies.clear()
+    assert robot.get("/api/me", headers=headers).status_code == 401
+
+
+def test_an_administrator_changes_settings_and_members(admin: Person, site: Site) -> None:
+    admin.post("/settings")
+    assert "switched off" in admin.get("/similar?q=report").text
+    admin.post("/settings", semantic="true")
+    assert "distance" in admin.get("/similar?q=report").text
+    assert admin.post("/members", email="New@example.com", name="Newcomer").status_code == 303
+    with site.db.connect() as conn:
+        ((id,),) = conn.execute("SELECT id FROM users WHERE email = 'new@example.com'").fetchall()
+    assert "Newcomer" in admin.get("/admin").text
+    assert admin.post(f"/members/{id}/remove").status_code == 303
+    assert "Newcomer" not in admin.get("/admin").text
+    trail = admin.get("/trail").text
+    for action in ("settings.change", "member.invite", "member.remove"):
+        assert action in trail
+
+
+def test_the_administrator_sees_one_tenant(admin: Person) -> None:
+    tenants = admin.get("/admin").text.partition("<h2>Members</h2>")[0]
+    assert "<td>acme</td>" in tenants
+    assert "<td>default</td>" not in tenants
+
+
+# Signing in
+
+
+def test_a_session_is_kept_as_a_hash_and_ends_on_the_server(fresh: TestClient, site: Site) -> None:
+    person = Person(fresh, A)
+    answer = person.post("/sign-in", email=site.people[A][0])
+    secret = answer.text.partition("/sign-in/")[2].partition('"')[0]
+    assert person.post("/session", secret="x" + secret[1:]).status_code == 403
+    cookie = person.post("/session", secret=secret).headers["set-cookie"]
+    for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/t/acme"):
+        assert flag in cookie
+    token = fresh.cookies["catalog_session"]
+    with site.db.connect() as conn:
+        assert conn.execute("SELECT FROM sessions WHERE session_token = %s", [token]).fetchall() == []
+    assert person.post("/session", secret=secret).status_code == 403  # once
+    person.get("/skills")
+    assert person.post("/sign-out").status_code == 303
+    fresh.cookies.set("catalog_session", token)
+    assert fresh.get("/t/acme/skills", follow_redirects=False).headers["location"] == "/t/acme/sign-in"
+
+
+def test_without_development_mode_a_link_is_not_shown_and_nobody_learns_of_an_address(site: Site) -> None:
+    with TestClient(skills_app.main.create_app(skills_app.settings.Settings(site.app_dsn))) as client:
+        person = Person(client, A)
+        known, unknown = (
+            person.post("/sign-in", email=e).text for e in (site.people[A][0], "nobody@example.com")
+        )
+    assert known == unknown
+    assert "/sign-in/" not in known
+
+
+def test_a_link_and_a_session_of_one_tenant_are_nothing_in_another(fresh: TestClient, site: Site) -> None:
+    a, b = Person(fresh, A), Person(fresh, B)
+    secret = a.post("/sign-in", email=site.people[A][0]).text.partition("/sign-in/")[2].partition('"')[0]
+    assert b.post("/session", secret=secret).status_code == 403
+    assert "Sign in with the link" not in b.post("/sign-in", email=site.people[A][0]).text
+    a.post("/session", secret=secret)
+    token = fresh.cookies["catalog_session"]
+    fresh.cookies.clear()
+    fresh.cookies.set("catalog_session", token)  # sent to every path
+    assert fresh.get("/t/acme/skills").status_code == 200
+    assert fresh.get("/t/default/skills", follow_redirects=False).headers["location"] == "/t/default/sign-in"
+
+
+# What it refuses
+
+
+def test_what_is_refused_is_an_event(fresh: TestClient, site: Site) -> None:
+    member = Person(fresh, A).sign_in(site.people[A][1])
+    own, foreign = skill(site, A), skill(site, B)
+    before = len(events(site, A))
+    refused = [
+        (member.get("/admin"), 403),
+        (member.get("/trail"), 403),
+        (member.post("/settings", semantic="true"), 403),
+        (member.post(f"/skills/{own}/uses", csrf="wrong"), 403),
+        (member.get(f"/skills/{foreign}"), 404),
+        (member.post(f"/skills/{foreign}/ratings", rating=1), 404),
+        (member.post(f"/skills/{own}/ratings", rating=9), 422),
+        (member.post("/keys", name="bell\x07"), 422),
+        (member.post(f"/keys/{ids_of(site.db, B)['api_keys'][0]}/revoke"), 404),
+        (fresh.post(f"/t/acme/skills/{own}/uses", headers={"Origin": "https://evil.example"}), 403),
+        (fresh.post(f"/t/acme/skills/{own}/uses", headers={"Sec-Fetch-Site": "same-site"}), 403),
+        (member.post("/session", secret="guess"), 403),
+    ]
+    assert [answer.status_code for answer, _ in refused] == [status for _, status in refused]
+    new = events(site, A)[before:]
+    assert [action for action, _, _ in new] == ["request.refuse"] * len(refused)
+    assert [details["status"] for _, _, details in new] == [status for _, status in refused]
+
+
+def test_what_the_database_refuses_is_told_without_its_words(admin: Person, site: Site) -> None:
+    with site.db.connect() as conn:
+        ((id,),) = conn.execute(
+            "SELECT requested_by FROM skill_reviews r JOIN users u ON u.id = requested_by"
+            " WHERE r.tenant_id = %s AND u.email <> %s LIMIT 1", [A, site.people[A][0]]
+        ).fetchall()  # fmt: skip
+    for answer in (
+        admin.post("/members", email=site.people[A][1]),
+        admin.post("/members", email=site.people[B][1]),
+        admin.post(f"/members/{id}/remove"),
+    ):
+        assert answer.status_code == 409
+        assert "contradicts" in answer.text
+        assert "constraint" not in answer.text
+    assert events(site, A)[-1][2]["status"] == 409
+
+
+def test_nobody_is_served_without_a_tenant(fresh: TestClient, site: Site) -> None:
+    for path in ("/", "/skills", "/t/nowhere/skills", "/api/me"):
+        assert fresh.get(path).status_code == 404
+    assert fresh.get("/api/me", headers={"Authorization": "Bearer sk_guess"}).status_code == 404
+    assert fresh.get("/t/acme/api/me", headers={"Authorization": "Basic eDp5"}).status_code == 404
+    assert fresh.get("/t/acme/api/me").status_code == 401
+    assert fresh.get("/static/style.css").status_code == 200
+    with site.db.connect() as conn:
+        conn.execute("UPDATE tenants SET is_active = false WHERE id = %s", [A])
+        assert fresh.get("/t/acme/skills").status_code == 403
+        conn.execute("UPDATE tenants SET is_active = true WHERE id = %s", [A])
+
+
+def test_a_subdomain_names_the_tenant(site: Site) -> None:
+    with TestClient(site.app(domain="example.com"), base_url="https://acme.example.com") as client:
+        person = Person(client, A)
+        person.root = ""
+        person.sign_in(site.people[A][0])
+        assert "Path=/;" in person.post("/sign-out").headers["set-cookie"]
+        assert client.get("/t/default/skills").status_code == 400
+
+
+def test_an_exempt_role_is_refused(site: Site) -> None:
+    app = skills_app.main.create_app(skills_app.settings.Settings(site.db.dsn))
+    with TestClient(app) as client, pytest.raises(ExemptRole, match="superuser"):
+        client.get("/t/acme/skills")
+
+
+# The stand-in for a model
+
+
+def test_an_embedding_has_length_one_and_is_near_what_shares_its_words() -> None:
+    def cosine(one: str, other: str) -> Any:
+        return sum(x * y for x, y in zip(embedding.embed(one), embedding.embed(other), strict=True))
+
+    for text in ("Draft a contract", "", "!", "日本語"):
+        assert len(embedding.embed(text)) == 384
+        assert cosine(text, text) == pytest.approx(1)
+    assert cosine("draft contracts", "Drafts a contract") > cosine("draft contracts", "Plan a garden") + 0.1
