@@ -11,7 +11,7 @@ from tenantry.attacks import ATTACKS
 from tenantry.finding import Cell, ContextName, Finding, Outcome, Place, Proof, Review, Status, Waived
 
 WHY = {attack.NAME: attack.WHY for attack in ATTACKS}
-VERBS = ("read", "insert", "update", "move", "delete", "prepared", "reference")
+VERBS = ("plan", "read", "insert", "update", "move", "delete", "prepared", "reference")
 CONTEXTS: tuple[ContextName, ...] = ("unset", "empty", "ghost", "tenant")
 ODD = 'a "b"\x01<script>alert(1)</script>\u202e%&,:\n\'x ✓'  # a name may be that
 

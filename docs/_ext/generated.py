@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import known_cases
 import typer
 
 from tenantry import checks, cli, spec
@@ -223,4 +224,9 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"checks": check_pages, "commands": commands, "keys": keys}
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "checks": check_pages,
+    "commands": commands,
+    "coverage": known_cases.page,
+    "keys": keys,
+}

@@ -163,7 +163,7 @@ class Proof:
 
         A skipped attack, which says why, is made good by a plan that held there and policies that nothing is said about.
         """
-        judged = self._judged
+        judged = self.judged
         return (
             any(o.status == "held" for o in self.outcomes)
             and not self.pending
@@ -173,7 +173,7 @@ class Proof:
         )
 
     @property
-    def _judged(self) -> frozenset[str]:
+    def judged(self) -> frozenset[str]:
         """What can be relied on without running statements: its plans carry the tenant, its policies are of known forms."""
         if self.review is None:
             return frozenset()

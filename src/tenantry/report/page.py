@@ -14,7 +14,7 @@ STATES: Mapping[State, tuple[str, str]] = {  # worst first: mark, words
     "breached": ("✗", "breached"),
     "finding": ("!", "a finding at error level"),
     "unknown": ("?", "no answer"),
-    "held": ("✓", "every attack held"),
+    "held": ("✓", "held"),
     "none": ("○", "not attacked"),
 }
 CONTEXTS: Mapping[ContextName, tuple[str, str]] = {  # as a column is headed, and what it means
@@ -91,6 +91,7 @@ class Page:
     groups: tuple[Group, ...] = ()
     checks: tuple[Checked, ...] = ()
     unanswered: tuple[Finding, ...] = ()
+    excused: tuple[Finding, ...] = ()
 
     @property
     def proof(self) -> Proof | None:
@@ -141,14 +142,23 @@ def page(record: Proof | Review, attacks: Mapping[str, str]) -> Page:
         states,
         groups,
         checks,
-        tuple(results.unanswered(record.outcomes)),
+        *_unanswered(record),
     )
+
+
+def _unanswered(proof: Proof) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What keeps it from being a proof, and what does not because the plans show the same."""
+    found = list(results.unanswered(proof))
+    return tuple(f for f in found if f.level == "error"), tuple(f for f in found if f.level != "error")
 
 
 def _states(proof: Proof) -> dict[str, State]:
     """The worst of what is known about each table."""
     found: dict[str, list[State]] = {p.name: [] for p in proof.places}
+    judged = proof.judged
     for o in proof.outcomes:
+        if o.status == "skipped" and o.object in judged:
+            continue
         state: State = (
             "breached" if o.status == "breached" else "unknown" if results.why_unanswered(o) else "held"
         )

@@ -61,7 +61,7 @@ def _proof(proof: Proof) -> Iterator[Result]:
     for step in proof.pending:
         message = f"step {step} is pending: the database is not in the declared state"
         yield Result(Finding("pending", "error", step, message, "tenantry apply"))
-    yield from (Result(f) for f in unanswered(proof.outcomes))
+    yield from (Result(f) for f in unanswered(proof))
 
 
 def _review(review: Review) -> Iterator[Result]:
@@ -80,15 +80,24 @@ def why_unanswered(outcome: Outcome) -> str:
     return ""
 
 
-def unanswered(outcomes: tuple[Outcome, ...]) -> Iterator[Finding]:
-    """What was not proven, once for all attacks on an object that have the same reason."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for outcome in outcomes:
+def unanswered(proof: Proof) -> Iterator[Finding]:
+    """What was not tried or gave no answer, once for all attacks on an object that have the same reason.
+
+    At level note: attacks that were skipped where the plans show the same.
+    """
+    groups: dict[tuple[str, str, bool], list[str]] = {}
+    judged = proof.judged
+    for outcome in proof.outcomes:
         if why := why_unanswered(outcome):
-            groups.setdefault((outcome.object, why), []).append(outcome.attack)
-    for (name, why), attacks in groups.items():
+            excused = outcome.status == "skipped" and outcome.object in judged
+            groups.setdefault((outcome.object, why, excused), []).append(outcome.attack)
+    for (name, why, excused), attacks in groups.items():
         told = ", ".join(dict.fromkeys(attacks))
-        yield Finding("no-answer", "error", name, f"{told} on {name}: {why}", detail=told)
+        if excused:
+            message = f"{told} on {name}: {why}; the plans of its statements carry the tenant"
+            yield Finding("judged-by-plan", "note", name, message, detail=told)
+        else:
+            yield Finding("no-answer", "error", name, f"{told} on {name}: {why}", detail=told)
 
 
 _OWN = (
@@ -96,6 +105,10 @@ _OWN = (
     Rule(
         "no-answer", "error", "An attack that gave no answer",
         "What could not be looked at is not proven.", "see to the reason and prove again",
+    ),
+    Rule(
+        "judged-by-plan", "note", "An attack that was skipped, where the plans show the same",
+        "Nothing was run; the server says that each scan asks whose row it is.", "prove a copy with --full",
     ),
     Rule("nothing-attacked", "error", "Nothing could be attacked", "Without an attack nothing is proven."),
 )  # fmt: skip
