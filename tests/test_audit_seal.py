@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tenantry import embedded
-from tenantry.audit import anchors, checkpoint, keys, seal, select
+from tenantry.audit import anchors, checkpoint, keys, seal, select, upkeep
 from tenantry.audit.anchors import File
 from tenantry.audit.entries import Entry
 from tenantry.errors import ApplyError, CatalogError, SpecError, TamperError
@@ -230,7 +230,7 @@ def test_a_crash_takes_no_sealed_event(
         t.seal()
         t.do("CHECKPOINT")
         if not synchronous:  # the sabotage: a sealer that does not wait for the disk
-            monkeypatch.setattr(seal, "_settings", lambda conn: None)
+            monkeypatch.setattr(seal, "settings", lambda conn: None)
         for _ in range(20):
             t.event("acme")
         kept = t.seal()
@@ -346,8 +346,8 @@ def test_keys_change_and_others_are_refused(counting: Trail, tmp_path: Path) -> 
     with pytest.raises(SpecError, match="signed by another key"):
         Trail(counting.db, new, counting.anchor).seal()
     with pytest.raises(SpecError, match="another one"):
-        seal.rotate(counting.db.dsn, counting.key, counting.key)
-    point = seal.rotate(counting.db.dsn, counting.key, new)
+        upkeep.rotate(counting.db.dsn, counting.key, counting.key)
+    point = upkeep.rotate(counting.db.dsn, counting.key, new)
     assert point.signed_by(counting.key.public)
     assert point.signed_by(new.public)
     with pytest.raises(SpecError, match="signed by another key"):

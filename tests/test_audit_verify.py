@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from tenantry.audit import anchors, batch, canon, checkpoint, keys, layout, seal, tree
+from tenantry.audit import anchors, batch, canon, checkpoint, keys, layout, tree, upkeep
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.entries import Details, Entry
 from tenantry.audit.keys import PrivateKey, PublicKey
@@ -410,7 +410,7 @@ def test_old_keys_stay_good_for_what_they_signed(server: Server, tmp_path: Path)
         t.seal()
         keys.create(tmp_path / "new.key", "audit.example.com")
         new = keys.load(tmp_path / "new.key")
-        seal.rotate(t.db.dsn, t.key, new)
+        upkeep.rotate(t.db.dsn, t.key, new)
         after = Trail(t.db, new, t.anchor)
         t.event(FIRST)
         after.seal()

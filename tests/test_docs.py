@@ -155,10 +155,15 @@ def told(*arguments: str) -> str:
 
 def test_every_verb_and_option_of_the_command_line_is_documented() -> None:
     page = generated.fill(PAGES["docs/reference/cli.md"])
-    sections = dict(re.findall(r"^## `tenantry (\w+).*?`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert list(sections) == re.findall(r"^  (\w+) ", told().partition("Commands:")[2], re.MULTILINE)
+    sections = dict(
+        re.findall(r"^## `tenantry ((?:audit )?\w+).*?`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    )
+    listed = re.compile(r"^  (\w+) ", re.MULTILINE)
+    verbs = [verb for verb in listed.findall(told().partition("Commands:")[2]) if verb != "audit"]
+    inner = listed.findall(told("audit").partition("Commands:")[2])
+    assert list(sections) == [*verbs, *(f"audit {verb}" for verb in inner)]
     for verb, section in sections.items():
-        text = told(verb)
+        text = told(*verb.split())
         options = set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE)) - {"--help"}
         assert options == set(re.findall(r"^\| `(--[\w-]+)", section, re.MULTILINE)), verb
         assert set(re.findall(r"env\s+var:\s+(\w+)", text)) == set(

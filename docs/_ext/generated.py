@@ -38,16 +38,21 @@ def fill(page: str) -> str:
 
 def commands() -> str:
     """Every verb with its arguments, options and their environment variables."""
-    group: Any = typer.main.get_command(cli.app)
-    verbs = ((verb, group.commands[verb.name].params) for verb in cli.app.registered_commands)
-    return "\n\n".join("\n".join(_verb(verb, parameters)) for verb, parameters in verbs)
+    return "\n\n".join(_group(cli.app, typer.main.get_command(cli.app), ()))
 
 
-def _verb(verb: Any, parameters: list[Any]) -> Iterator[str]:
+def _group(app: Any, group: Any, path: tuple[str, ...]) -> Iterator[str]:
+    for verb in app.registered_commands:
+        yield "\n".join(_verb(verb, group.commands[verb.name].params, path))
+    for inner in app.registered_groups:
+        yield from _group(inner.typer_instance, group.commands[inner.name], (*path, inner.name))
+
+
+def _verb(verb: Any, parameters: list[Any], path: tuple[str, ...]) -> Iterator[str]:
     function = inspect.unwrap(verb.callback)
     hints = typing.get_type_hints(function, include_extras=True)
     arguments = [_argument(p) for p in parameters if p.param_type_name == "argument"]
-    yield f"## `tenantry {' '.join([verb.name, *arguments])}`"
+    yield f"## `tenantry {' '.join([*path, verb.name, *arguments])}`"
     yield ""
     yield inspect.cleandoc(function.__doc__ or "")
     if parameters:

@@ -71,9 +71,9 @@ class Sealer:
         """
         floor = _value(self.conn, "seal_floor")
         with self.conn.transaction():
-            _settings(self.conn)
+            settings(self.conn)
             tip = store.tip(self.conn)
-            self._check(tip)
+            self.check(tip)
             lost = anchors.ahead(self.anchors, tip.checkpoint if tip else None, self.conn, self.key.public)
             if lost is not None and era.declared(self.conn, lost):
                 lost = None  # and then the sealer was ended before the anchor had the new checkpoint
@@ -83,7 +83,7 @@ class Sealer:
         self.floor = floor
         return self._published(done)
 
-    def _check(self, tip: Tip | None) -> None:
+    def check(self, tip: Tip | None) -> None:
         """Raise unless the end of the log is signed by this key: it must not bless what somebody else wrote."""
         if tip is None:
             return
@@ -238,7 +238,7 @@ def _value(conn: Conn, name: str) -> str | None:
     return value if value is None else str(value)
 
 
-def _settings(conn: Conn) -> None:
+def settings(conn: Conn) -> None:
     """For this transaction: texts that do not depend on the session, and a commit that is on disk."""
     for name, value in canon.SETTINGS.items():
         conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
@@ -315,18 +315,3 @@ def _pause(seconds: float, stop: Callable[[], bool]) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not stop():
         time.sleep(min(left, 0.05))
-
-
-def rotate(dsn: str, old: PrivateKey, new: PrivateKey) -> Checkpoint:
-    """From now on the new key signs; the old one says so. Raises SpecError for a key of another log."""
-    if old.public.name != new.public.name or old.public == new.public:
-        raise SpecError(f"the new key must be another one, with the same name, {old.public.name}")
-    with leading(dsn, QName("", ""), old) as sealer, sealer.conn.transaction():
-        _settings(sealer.conn)
-        tip = store.tip(sealer.conn)
-        if tip is None:
-            raise SpecError("nothing is sealed yet; seal with the new key")
-        sealer._check(tip)
-        writing = Writing(sealer.conn, tip)
-        writing.add("key", {"key": str(new.public)})
-        return writing.sign([old, new])

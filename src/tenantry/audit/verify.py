@@ -116,6 +116,7 @@ class _Run:
     events: int = 0
     archived: int = 0
     last: Details | None = None
+    skipped: int = 0
     broken: set[int] = field(default_factory=set)
 
     def read(self, since: int) -> None:
@@ -177,6 +178,9 @@ class _Run:
         trees = self.source.subtrees([entry.n for entry, _ in self.pending])
         checked = damages.Batches(self.source, self.history, self.found, self.gone)
         for entry, details in self.pending:
+            if entry.n not in trees:
+                self.skipped += 1
+                continue
             self._tree(entry, details, trees[entry.n])
             checked.add(entry, details, trees[entry.n])
         self.events += checked.compare()
@@ -221,6 +225,12 @@ def verify(
     _signatures(run)
     run.history.finish(run.frontier.size, run.trust)
     unsealed = _strangers(run)
+    if run.skipped:
+        found.add(
+            "not looked",
+            f"the events of the first {run.skipped} batches are not in this export",
+            level="note",
+        )
     tip = run.notes.get(run.frontier.size)
     good = not any(damage.level == "error" for damage in found.kept)
     key = run.trust.current

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psycopg
 import typer
 
+from tenantry.cli import audit
 from tenantry.cli._signals import Terminated
 from tenantry.cli.apply import apply
 from tenantry.cli.check import check
@@ -27,7 +28,7 @@ from tenantry.cli.render import render
 from tenantry.cli.revert import revert
 from tenantry.cli.schema import schema
 from tenantry.cli.status import status
-from tenantry.errors import ApplyError, CatalogError, PlanError, TenantryError
+from tenantry.errors import ApplyError, CatalogError, PlanError, TamperError, TenantryError
 
 app = typer.Typer(
     name="tenantry",
@@ -65,7 +66,7 @@ def _verb(function: Callable[..., int]) -> Callable[..., None]:
 
 
 def _exit_code(error: Exception) -> int:
-    if isinstance(error, PlanError) and error.pending:
+    if isinstance(error, TamperError) or (isinstance(error, PlanError) and error.pending):
         return 1
     return 3 if isinstance(error, (CatalogError, ApplyError, psycopg.Error)) else 2
 
@@ -73,6 +74,10 @@ def _exit_code(error: Exception) -> int:
 _VERBS = (inspect, init, plan, render, apply, status, observe, cutover, revert, check, prove, demo, schema)
 for verb in _VERBS:
     app.command(verb.__name__)(_verb(verb))
+_audit = typer.Typer(help=audit.HELP, no_args_is_help=True, rich_markup_mode=None)
+for inner in audit.VERBS:
+    _audit.command(inner.__name__)(_verb(inner))
+app.add_typer(_audit, name="audit")
 
 
 def main() -> None:

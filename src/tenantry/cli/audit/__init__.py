@@ -1,0 +1,15 @@
+"""tenantry audit: one file per verb, each a thin call of one public function."""
+
+from __future__ import annotations
+
+from tenantry.cli.audit.accept import accept
+from tenantry.cli.audit.export import export
+from tenantry.cli.audit.key import key
+from tenantry.cli.audit.keygen import keygen
+from tenantry.cli.audit.proof import proof
+from tenantry.cli.audit.rotate import rotate
+from tenantry.cli.audit.seal import seal
+from tenantry.cli.audit.verify import verify
+
+VERBS = (keygen, key, seal, verify, proof, export, rotate, accept)
+HELP = "Seal, verify, read, export and retain the audit trail."
