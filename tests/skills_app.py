@@ -22,6 +22,7 @@ if str(reference.EXAMPLE) not in sys.path:
     sys.path.insert(0, str(reference.EXAMPLE))
 main: Any = importlib.import_module("app.main")
 prepare: Any = importlib.import_module("app.prepare")
+queries: Any = importlib.import_module("app.queries")
 settings: Any = importlib.import_module("app.settings")
 
 A, B = "acme", reference.DEFAULT
@@ -30,7 +31,7 @@ SLUGS = {A: "acme", B: "default"}
 MARKER = "Zyxomma"
 # Text columns that take the marker, and what may be appended to without changing what a row means.
 MARKED = {
-    "users": "name", "skills": "content", "skill_versions": "description", "ratings": "comment",
+    "users": "name", "skills": "description", "skill_versions": "description", "ratings": "comment",
     "skill_reviews": "summary", "api_keys": "name", "site_settings": "ollama_model", "usage_events": "tool_name",
     "skill_embeddings": "model_version",
 }  # fmt: skip
@@ -105,13 +106,16 @@ class Person:
 
 
 def rows_of(db: Database, tenant: str) -> dict[str, Any]:
-    """Rows and checksum of everything that is a tenant's, login tables and trail included."""
+    """Rows and checksum of everything that is a tenant's, login tables and trail included; of the trail without what
+    was refused at the tenant's own address."""
     wheres = dict.fromkeys(reference.NINE, "t.tenant_id = %(tenant)s")
     wheres["tenants"] = "t.id = %(tenant)s"
     for table in ("accounts", "sessions"):
         wheres[table] = "t.user_id IN (SELECT id FROM users WHERE tenant_id = %(tenant)s)"
     wheres["verification_tokens"] = "t.identifier IN (SELECT email FROM users WHERE tenant_id = %(tenant)s)"
-    wheres["audit_logs"] = "t.tenant_id = %(tenant)s"
+    wheres["audit_logs"] = (
+        "t.tenant_id = %(tenant)s AND (t.action <> 'request.refuse' OR t.actor_id IS NOT NULL)"
+    )
     found = {}
     with db.connect() as conn:
         for table, where in wheres.items():
