@@ -107,10 +107,15 @@ class Trail:
             return [key for (key,) in conn.execute("SELECT id::text FROM audit_logs")]
 
 
+def key(directory: Path) -> PrivateKey:
+    """A new key, in a file of the directory."""
+    keys.create(directory / "seal.key", "audit.example.com")
+    return keys.load(directory / "seal.key")
+
+
 def make(db: Database, directory: Path, kind: str = "counting") -> Trail:
     """An empty trail with its guard, and a key."""
-    keys.create(directory / "seal.key", "audit.example.com")
-    trail = Trail(db, keys.load(directory / "seal.key"), directory / "anchor.txt")
+    trail = Trail(db, key(directory), directory / "anchor.txt")
     trail.do(
         KINDS[kind],
         *GUARD.split(";\nCREATE TRIGGER")[:1],

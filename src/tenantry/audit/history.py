@@ -37,6 +37,7 @@ class History:
     retired: dict[int, list[Retired]]
     baseline_digest: str | None
     anchors: dict[int, list[Checkpoint]] = field(default_factory=dict)
+    accepted: int = 0  # the last record by which somebody accepted things as they were
     partitions: set[str] = field(default_factory=set)
     said: set[int] = field(default_factory=set)
     lost: list[tuple[int, int]] = field(default_factory=list)  # records kept, size that was lost
@@ -73,7 +74,7 @@ class History:
 
     def accept(self, entry: Entry) -> None:
         """Somebody accepted a layout as it is."""
-        self.baseline_digest = entry.fields["layout"]
+        self.baseline_digest, self.accepted = entry.fields["layout"], entry.n
         self.weak.clear()
         self.found.add(
             "era", f"the layout was accepted as it was: {entry.fields['reason']}", level="note", batch=entry.n

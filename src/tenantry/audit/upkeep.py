@@ -32,7 +32,10 @@ def rotate(dsn: str, old: PrivateKey, new: PrivateKey) -> Checkpoint:
 
 
 def accept(dsn: str, table: QName, key: PrivateKey, reason: str) -> Checkpoint:
-    """Measure the trail's guards against what they are now. The log says so, with the reason. Raises SpecError."""
+    """Measure the trail's guards against what they are now, and leave backdated events before it be.
+
+    The log says so, with the reason. Raises SpecError without one.
+    """
     words = " ".join(reason.split())
     if not words:
         raise SpecError("accept: needs a reason, which the log then says for ever")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenantry.audit import batch, checkpoint, damages, tree
 from tenantry.audit.checkpoint import Checkpoint
@@ -60,10 +60,10 @@ class Report:
         """No finding at error level."""
         return not any(found.level == "error" for found in self.findings)
 
-    def require(self) -> None:
-        """Raise TamperError with the first error, if there is one."""
+    def require(self, but: Kind | None = None) -> None:
+        """Raise TamperError with the first error, if there is one; errors of kind ``but`` do not count."""
         for found in self.findings:
-            if found.level == "error":
+            if found.level == "error" and found.kind != but:
                 raise TamperError(str(found))
 
 
@@ -91,6 +91,12 @@ class Findings:
         self.counts[found.kind, found.level] += 1
         if self.counts[found.kind, found.level] <= MOST:
             self.kept.append(found)
+
+    def accepted(self, kind: Kind, before: int) -> None:
+        """Errors of a kind in batches before a record that accepts them are only noted."""
+        for at, found in enumerate(self.kept):
+            if found.kind == kind and found.level == "error" and (found.batch or 0) < before:
+                self.kept[at] = replace(found, level="note")
 
     @property
     def more(self) -> dict[str, int]:
@@ -224,6 +230,7 @@ def verify(
     run.read(since.size if since else 0)
     _signatures(run)
     run.history.finish(run.frontier.size, run.trust)
+    found.accepted("backdated", run.history.accepted)
     unsealed = _strangers(run)
     if run.skipped:
         found.add(

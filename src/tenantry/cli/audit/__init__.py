@@ -6,10 +6,14 @@ from tenantry.cli.audit.accept import accept
 from tenantry.cli.audit.export import export
 from tenantry.cli.audit.key import key
 from tenantry.cli.audit.keygen import keygen
+from tenantry.cli.audit.partitions import partitions
 from tenantry.cli.audit.proof import proof
+from tenantry.cli.audit.query import query
+from tenantry.cli.audit.retire import retire
 from tenantry.cli.audit.rotate import rotate
 from tenantry.cli.audit.seal import seal
+from tenantry.cli.audit.tail import tail
 from tenantry.cli.audit.verify import verify
 
-VERBS = (keygen, key, seal, verify, proof, export, rotate, accept)
+VERBS = (keygen, key, seal, verify, proof, query, tail, export, partitions, retire, rotate, accept)
 HELP = "Seal, verify, read, export and retain the audit trail."

@@ -18,7 +18,9 @@ def accept(
     table: TableName = None,
     spec_file: OptionalSpec = None,
 ) -> int:
-    """Take the trail's columns, partitions and guards as they are now for what they should be."""
+    """Take the trail's columns, partitions and guards as they are now for what they should be, and backdated events for
+    known. `verify` then only notes them.
+    """
     point = upkeep.accept(dsn, trail(table, spec_file), private_key(key_file), reason)
     print(f"Accepted; the log has {point.size} records.")
     return 0

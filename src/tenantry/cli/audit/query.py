@@ -1,0 +1,108 @@
+"""tenantry audit query"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tenantry.audit import query as asking
+from tenantry.audit.query import Filter, Page
+from tenantry.cli._options import Dsn
+from tenantry.cli.audit._options import OptionalSpec, TableName, reading, trail
+from tenantry.errors import SpecError
+
+
+class PageFormat(StrEnum):
+    """How a page is written."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+
+
+def query(
+    dsn: Dsn = "",
+    tenant: Annotated[
+        str | None, typer.Option(envvar="TENANTRY_AUDIT_TENANT", help="Of this tenant.")
+    ] = None,
+    actor: Annotated[str | None, typer.Option(envvar="TENANTRY_AUDIT_ACTOR", help="By this actor.")] = None,
+    action: Annotated[
+        str | None,
+        typer.Option(envvar="TENANTRY_AUDIT_ACTION", help="This action; auth.* for all that begin so."),
+    ] = None,
+    resource: Annotated[
+        str | None, typer.Option(envvar="TENANTRY_AUDIT_RESOURCE", help="On this resource: TYPE or TYPE:ID.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(envvar="TENANTRY_AUDIT_OUTCOME", help="success, failure or denied.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TENANTRY_AUDIT_SINCE", help="From this time on: ISO 8601, UTC without an offset."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(envvar="TENANTRY_AUDIT_UNTIL", help="Before this time.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option(envvar="TENANTRY_AUDIT_MOST", min=1, max=10_000, help="Events on a page.")
+    ] = 50,
+    after: Annotated[
+        str | None,
+        typer.Option(envvar="TENANTRY_AUDIT_AFTER", help="The next page: what the page before ended with."),
+    ] = None,
+    format_: Annotated[
+        PageFormat, typer.Option("--format", envvar="TENANTRY_FORMAT", help="How the page is written.")
+    ] = PageFormat.text,
+    table: TableName = None,
+    spec_file: OptionalSpec = None,
+) -> int:
+    """Look events up, newest first. The look-up is recorded as an event, audit.read."""
+    kind, _, key = (resource or "").partition(":")
+    wanted = Filter(tenant, actor, action, kind or None, key or None, outcome, _time(since), _time(until))
+    with reading(dsn) as conn:
+        page = asking.query(conn, trail(table, spec_file), wanted, most, after)
+    _print(page, format_)
+    if not page.recorded:
+        print("tenantry: this role may not write events, so this look-up is not recorded", file=sys.stderr)
+    return 0
+
+
+def _print(page: Page, form: PageFormat) -> None:
+    match form:
+        case PageFormat.json:
+            events = [dict(zip(page.columns, row, strict=True)) for row in page.rows]
+            print(
+                json.dumps(
+                    {"version": 1, "events": events, "after": page.after}, indent=1, ensure_ascii=False
+                )
+            )
+        case PageFormat.csv:
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(page.columns)
+            writer.writerows(page.rows)
+            if page.after:
+                print(f"next page: --after {page.after}", file=sys.stderr)
+        case PageFormat.text:
+            for line in asking.text(page):
+                print(line)
+            print(f"next page: --after {page.after}" if page.after else "no more events")
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SpecError(
+            f"{text}: not a time; say for example 2026-03-01 or 2026-03-01T12:00:00+01:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
