@@ -22,6 +22,7 @@ RANKS = {
     "plan": 1,
     "progress": 1,
     "runtime": 1,
+    "trial": 1,
     "spec": 1,
     "verify": 1,
     "conversion": 2,
@@ -53,7 +54,8 @@ RANKS = {
     "cutover": 8,
     "demo": 9,
     "rehearsal": 9,
-    "cli": 10,  # above demo, which is one of its verbs
+    "mutations": 10,
+    "cli": 11,  # above demo, which is one of its verbs
 }
 ONLY = {"runtime": {"errors"}}  # applications load it: it must not bring the converter along
 HIGHEST_PURE_RANK = 4

@@ -190,6 +190,11 @@ def add_not_null_check(table: QName, name: str, column: str) -> str:
     return _alter(table, f"ADD CONSTRAINT {quote(name)} CHECK ({quote(column)} IS NOT NULL) NOT VALID")
 
 
+def add_not_empty_check(table: QName, name: str, column: str) -> str:
+    """ACCESS EXCLUSIVE, for an instant: holds for new rows at once, for old ones when validated."""
+    return _alter(table, f"ADD CONSTRAINT {quote(name)} CHECK ({quote(column)} <> '') NOT VALID")
+
+
 def validate_constraint(table: QName, name: str) -> str:
     """SHARE UPDATE EXCLUSIVE while it scans (a foreign key: also ROW SHARE on the parent)."""
     return _alter(table, f"VALIDATE CONSTRAINT {quote(name)}")

@@ -52,7 +52,7 @@ def example() -> Path:
     raise CatalogError("demo: the skills catalog is not installed with the package; reinstall tenantry")
 
 
-def _data(path: Path) -> ModuleType:
+def data(path: Path) -> ModuleType:
     """The example's own loader; its files import each other, so its directory is on the path meanwhile."""
     sys.path.insert(0, str(path))
     try:
@@ -68,7 +68,7 @@ def run(dsn: str, *, scale: float, say: Say) -> Demo:
     default = declared.tenancy.default
     assert default is not None
     with psycopg.connect(dsn, autocommit=True) as conn:
-        loader = _data(path)
+        loader = data(path)
         loader.load_baseline(conn)
         counts: dict[str, int] = loader.generate(conn, scale=scale)
         conn.execute("ANALYZE")

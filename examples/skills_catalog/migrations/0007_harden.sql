@@ -260,6 +260,14 @@ ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- Step harden.audit_logs.no_audit_truncate.always; lock SHARE ROW EXCLUSIVE.
 ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 --> statement-breakpoint
+-- An unset scope reads as an empty string, so no event may have the empty tenant; NULL stands for none.
+-- Step harden.audit_logs.tenant_id.check; lock ACCESS EXCLUSIVE.
+ALTER TABLE "public"."audit_logs" ADD CONSTRAINT "audit_logs_tenant_id_not_empty" CHECK ("tenant_id" <> '') NOT VALID;
+--> statement-breakpoint
+-- Reads every row, blocks nobody.
+-- Step harden.audit_logs.tenant_id.validate; lock SHARE UPDATE EXCLUSIVE.
+ALTER TABLE "public"."audit_logs" VALIDATE CONSTRAINT "audit_logs_tenant_id_not_empty";
+--> statement-breakpoint
 -- A new row takes the tenant of the session; without one it is refused.
 -- Step harden.api_keys.tenant_id.default; lock ACCESS EXCLUSIVE.
 ALTER TABLE "public"."api_keys" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current_setting('app.current_tenant_id', true), '');

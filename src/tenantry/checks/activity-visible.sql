@@ -9,7 +9,7 @@
 -- fix: ALTER ROLE … SET track_activities = off (as a superuser; the application cannot undo it), or send values as
 --   bind parameters only.
 -- sabotage:
---   ALTER ROLE {app} RESET track_activities;
+--   ALTER ROLE {app} IN DATABASE {database} RESET track_activities;
 SELECT
     role.name AS object, '' AS detail,
     pg_catalog.format('sessions of %s show their statements to each other', role.name) AS message

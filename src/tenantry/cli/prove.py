@@ -14,11 +14,13 @@ from tenantry.attacks.lab import COSTLY, How
 from tenantry.checks import waivers
 from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, SpecFile
 from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
+from tenantry.cli._selftest import self_test as prove_the_prover
 from tenantry.errors import SpecError
 from tenantry.report.formats import ReportFormat
 
 
 def prove(
+    context: typer.Context,
     dsn: Dsn = "",
     spec_file: SpecFile = DEFAULT_SPEC,
     app_dsn: AppDsn = None,
@@ -51,10 +53,20 @@ def prove(
             help="A report of `tenantry check` as JSON: findings that it has do not count again.",
         ),
     ] = None,
+    self_test: Annotated[
+        bool,
+        typer.Option(
+            "--self-test",
+            envvar="TENANTRY_SELF_TEST",
+            help="Prove the prover instead: spoil good databases of its own, on the server of --dsn or an embedded one, and see each sabotage found.",
+        ),
+    ] = False,
     format_: ReportFormatOption = ReportFormat.text,
     migrations: MigrationsOption = None,
 ) -> int:
     """Check and attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
+    if self_test:
+        return prove_the_prover(context, dsn, format_)
     how = How("full" if full else "safe", fire_triggers, costly)
     proof = prover.prove(
         dsn,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tenantry import ddl, verify
 from tenantry.catalog import Index, Key, Table
 from tenantry.conversion import Conversion, place_problems
-from tenantry.names import QName, display, free, literal, qualified, quote, spell
+from tenantry.names import QName, display, fit, free, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.steps.tenants import unprivileged
 
@@ -235,6 +235,31 @@ def _hardened(name: QName, existing: Table | None, function: QName) -> Iterator[
             lock=Lock.SHARE_ROW_EXCLUSIVE,
             tables=(name,),
         )
+    if c.textual:
+        yield from _not_empty(name, existing)
+
+
+def _not_empty(name: QName, existing: Table | None) -> Iterator[Change]:
+    """After SET LOCAL ends the setting reads as '', and a session without a tenant would read those events."""
+    check, id_ = fit(f"{name.name}_tenant_id_not_empty"), f"harden.{display(name)}.tenant_id"
+    there = existing.constraint(check) if existing is not None else None
+    if there is None:
+        yield Change(
+            id=f"{id_}.check", phase=Phase.HARDEN, object=display(name),
+            why="An unset scope reads as an empty string, so no event may have the empty tenant; NULL stands for none.",
+            apply=(ddl.add_not_empty_check(name, check, "tenant_id"),),
+            verify=verify.query(verify.constraint(name, check, valid=False)),
+            revert=(ddl.drop_constraint(name, check),), lock=Lock.ACCESS_EXCLUSIVE, tables=(name,),
+        )  # fmt: skip
+    if there is None or not there.validated:
+        yield Change(
+            id=f"{id_}.validate", phase=Phase.HARDEN, object=display(name),
+            why="Reads every row, blocks nobody.",
+            apply=(ddl.validate_constraint(name, check),),
+            verify=verify.query(verify.constraint(name, check)),
+            lock=Lock.SHARE_UPDATE_EXCLUSIVE, tables=(name,),
+            rows=existing.rows if existing else 0,
+        )  # fmt: skip
 
 
 def revert_guards(c: Conversion) -> Iterator[tuple[str, str]]:

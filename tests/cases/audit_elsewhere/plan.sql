@@ -99,6 +99,12 @@ ALTER TABLE "trail"."events%" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- harden.trail.events%.no_audit_truncate.always
 ALTER TABLE "trail"."events%" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 
+-- harden.trail.events%.tenant_id.check
+ALTER TABLE "trail"."events%" ADD CONSTRAINT "events%_tenant_id_not_empty" CHECK ("tenant_id" <> '') NOT VALID;
+
+-- harden.trail.events%.tenant_id.validate
+ALTER TABLE "trail"."events%" VALIDATE CONSTRAINT "events%_tenant_id_not_empty";
+
 -- harden.schema.trail.app_user
 GRANT USAGE ON SCHEMA "trail" TO "app_user";
 

@@ -117,6 +117,12 @@ ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- harden.audit_logs.no_audit_truncate.always
 ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 
+-- harden.audit_logs.tenant_id.check
+ALTER TABLE "public"."audit_logs" ADD CONSTRAINT "audit_logs_tenant_id_not_empty" CHECK ("tenant_id" <> '') NOT VALID;
+
+-- harden.audit_logs.tenant_id.validate
+ALTER TABLE "public"."audit_logs" VALIDATE CONSTRAINT "audit_logs_tenant_id_not_empty";
+
 -- observe.role
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tenantry_legacy') THEN

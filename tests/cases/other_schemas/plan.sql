@@ -144,6 +144,12 @@ ALTER TABLE "Platform"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- harden.Platform.audit_logs.no_audit_truncate.always
 ALTER TABLE "Platform"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 
+-- harden.Platform.audit_logs.tenant_id.check
+ALTER TABLE "Platform"."audit_logs" ADD CONSTRAINT "audit_logs_tenant_id_not_empty" CHECK ("tenant_id" <> '') NOT VALID;
+
+-- harden.Platform.audit_logs.tenant_id.validate
+ALTER TABLE "Platform"."audit_logs" VALIDATE CONSTRAINT "audit_logs_tenant_id_not_empty";
+
 -- harden.schema.Platform.app_user
 GRANT USAGE ON SCHEMA "Platform" TO "app_user";
 
