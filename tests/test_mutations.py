@@ -166,12 +166,12 @@ def test_what_cannot_be_tried_fails_it(made: Any) -> None:
 
 
 @pytest.mark.pg(">=16")
-def test_noise_without_a_sabotage_fails_it(room: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_without_a_sabotage_fails_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = replace(
         worlds.kind(WORLD), before=worlds.kind(WORLD).before + "GRANT TRUNCATE ON tasks TO app_user;\n"
     )
     monkeypatch.setattr(worlds, "kind", lambda _name: noisy)
-    with worlds.make(room, WORLD) as world:
+    with scratch(server.dsn) as mine, worlds.make(mine, WORLD) as world:
         (said,) = trials.noise(world)
     assert said.startswith("grant-truncate tasks: ")
 

@@ -18,6 +18,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from tenantry import checks, demo, introspect, planner, prove, spec
+from tenantry.attacks.lab import How
 from tenantry.attacks.target import find
 from tenantry.finding import Outcome, Review
 from tenantry.mutations.scratch import Roles, Scratch, roles
@@ -229,7 +230,7 @@ def attack(world: World, database: str) -> tuple[Outcome, ...]:
         catalog = introspect.read(conn)
     targets, _ = find(world.spec, catalog)
     tables = {target.label for target in targets}
-    return prove.outcomes(world.scratch.dsn_of(database), world.spec, catalog, tables)
+    return prove.outcomes(world.scratch.dsn_of(database), world.spec, catalog, tables, how=How("full"))
 
 
 @contextlib.contextmanager

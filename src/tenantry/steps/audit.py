@@ -204,6 +204,8 @@ def guards(c: Conversion) -> Iterator[Change]:
     if name is None:
         return
     yield from _hardened(name, existing, guard_function(name))
+    if c.textual:
+        yield from _not_empty(name, existing)
     for part in c.catalog.descendants(name):
         yield from _hardened(part.qname, part, guard_function(name))
 
@@ -235,8 +237,6 @@ def _hardened(name: QName, existing: Table | None, function: QName) -> Iterator[
             lock=Lock.SHARE_ROW_EXCLUSIVE,
             tables=(name,),
         )
-    if c.textual:
-        yield from _not_empty(name, existing)
 
 
 def _not_empty(name: QName, existing: Table | None) -> Iterator[Change]:
