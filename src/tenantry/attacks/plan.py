@@ -72,7 +72,8 @@ def _try(target: Target, context: Context, statement: str, run_: Run) -> Try:
 
 def carries(scan: Scan, border: frozenset[str]) -> bool:
     """Whether the conditions on a scan compare what says whose row it is with something of the session."""
-    words = set(re.findall(r"[\w$]+|(?<=\")[^\"]+(?=\")", scan.condition))
+    found = re.findall(r'"((?:[^"]|"")+)"|([\w$]+)', scan.condition)
+    words = {quoted.replace('""', '"') or plain for quoted, plain in found}
     return scan.session and bool(words & border or "SubPlan" in words)
 
 
