@@ -46,8 +46,8 @@ class Tab:
         os.write(self._write, json.dumps(message).encode() + b"\0")
         return self._until(lambda m: m.get("id") == number, method).get("result", {})  # type: ignore[no-any-return]
 
-    def open(self, file: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
-        """Load a file in a window of that size, and wait until it is there."""
+    def open(self, place: Path | str, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """Load a file or an address in a window of that size, and wait until it is there."""
         self.events.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -58,8 +58,15 @@ class Tab:
         )
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
-        self.call("Page.navigate", url=file.as_uri())
+        self.call("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
         self._until(lambda m: m.get("method") == "Page.loadEventFired", "load")
+
+    def go(self, expression: str) -> None:
+        """Ask the page for something that leaves it, such as a click on a link, and wait for the next page."""
+        self.events.clear()
+        self.ask(expression)
+        if not self.of("Page.loadEventFired"):
+            self._until(lambda m: m.get("method") == "Page.loadEventFired", "load")
 
     def size(self, width: int, height: int = 900) -> None:
         """Give the window another size."""
@@ -107,12 +114,12 @@ class Tab:
 
 
 @contextlib.contextmanager
-def tab() -> Iterator[Tab]:
+def tab(what: str = "the report") -> Iterator[Tab]:
     """A tab of a browser with a fresh profile; skips, loudly, where there is none."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip(
-            "NOT TESTED HERE: the report in a real browser, because chromium is not installed (apt-get install chromium)"
+            f"NOT TESTED HERE: {what} in a real browser, because chromium is not installed (apt-get install chromium)"
         )
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()

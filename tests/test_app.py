@@ -85,7 +85,7 @@ def test_a_skill_is_made_published_rated_reviewed_and_used(admin: Person, site: 
     shown = admin.get(path).text
     assert "<b>" not in shown
     assert "&lt;b&gt;baskets" in shown
-    for words in ("Soak it.", "From reed.", "★ 4", "Sounder.", "clarity 9/10", "used 1 times"):
+    for words in ("Soak it.", "From reed.", "★ 4", "Sounder.", "clarity 9/10", "used 1 time"):
         assert words in shown
     assert "Weave" in admin.get("/skills?q=baskets").text
     found = admin.get("/similar?q=weave+baskets+from+reed").text

@@ -155,7 +155,12 @@ def members(session: Session, page: int) -> Sequence[User]:
     return session.scalars(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
 
 
-def events(session: Session, page: int) -> Sequence[Event]:
-    """One page of the audit trail, newest first, and one more."""
-    found = mine(Event).order_by(Event.created_at.desc(), Event.id)
-    return session.scalars(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
+def events(session: Session, page: int) -> Sequence[Row[Event, str | None]]:
+    """One page of the audit trail, newest first, and one more; each with its actor's name, if there still is one."""
+    found = (
+        select(Event, func.coalesce(User.name, User.email))
+        .outerjoin(User, (User.id == Event.actor_id) & (User.tenant_id == Event.tenant_id))
+        .where(own(Event))
+    )
+    found = found.order_by(Event.created_at.desc(), Event.id)
+    return session.execute(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
