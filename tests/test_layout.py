@@ -54,8 +54,10 @@ RANKS = {
     "cutover": 8,
     "demo": 9,
     "rehearsal": 9,
+    "world": 9,
     "mutations": 10,
-    "cli": 11,  # above demo, which is one of its verbs
+    "pytest": 10,
+    "cli": 11,  # above demo and world, of which verbs are made
 }
 ONLY = {"runtime": {"errors"}}  # applications load it: it must not bring the converter along
 HIGHEST_PURE_RANK = 4

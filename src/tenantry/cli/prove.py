@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
 from tenantry.cli._selftest import self_test as prove_the_prover
 from tenantry.errors import SpecError
 from tenantry.report.formats import ReportFormat
+from tenantry.world.proof import prove_in_lab
 
 
 def prove(
@@ -46,6 +48,14 @@ def prove(
             help="With --safe: a table that can only be read whole, at more than this cost of the planner, is judged by its plan.",
         ),
     ] = COSTLY,
+    lab: Annotated[
+        bool,
+        typer.Option(
+            "--lab",
+            envvar="TENANTRY_LAB",
+            help="Copy the schema to a server of its own, convert it there if it is not yet, make two tenants with rows in every table, and attack all of it. Reads only the schema; needs the extra `demo`.",
+        ),
+    ] = False,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -68,16 +78,31 @@ def prove(
     if self_test:
         return prove_the_prover(context, dsn, format_)
     how = How("full" if full else "safe", fire_triggers, costly)
-    proof = prover.prove(
-        dsn,
-        spec.load(spec_file),
-        app_dsn=app_dsn,
-        how=how,
-        baseline=waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None,
-        now=datetime.now(UTC),
-    )
+    declared, now = spec.load(spec_file), datetime.now(UTC)
+    known = waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None
+    if lab:
+        _only_the_lab(full, app_dsn)
+        proof = prove_in_lab(dsn, declared, baseline=known, now=now, say=_say)
+    else:
+        proof = prover.prove(dsn, declared, app_dsn=app_dsn, how=how, baseline=known, now=now)
     show(proof, format_, spec_file, migrations)
     return 0 if proof.proven else 1
+
+
+def _only_the_lab(full: bool, app_dsn: str | None) -> None:
+    """Raise SpecError for what means nothing in a lab."""
+    given = ["--full"] if full else []
+    given += ["--app-dsn"] if app_dsn is not None else []
+    if given:
+        raise SpecError(
+            f"--lab: {given[0]} says nothing there: a lab tries everything, with a login of its own; leave it out"
+        )
+
+
+def _say(stage: str) -> None:
+    """Progress, for somebody who watches."""
+    if sys.stderr.isatty():
+        print(f"tenantry: {stage} …", file=sys.stderr)
 
 
 def _text(file: Path) -> str:
