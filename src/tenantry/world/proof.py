@@ -51,7 +51,7 @@ def prove_in_lab(
     with cluster(binaries, settings=SETTINGS) as server:
         say("copying the schema")
         copy = clone(dsn, server)
-        converted = _convert(copy, spec, say)
+        converted = convert(copy.dsn, spec, say)
         say("making two tenants, with rows in every table")
         seeded = fill(copy.dsn, spec)
         say("attacking")
@@ -66,18 +66,18 @@ def _catalog(dsn: str) -> Catalog:
         return introspect.read(conn)
 
 
-def _convert(copy: Clone, spec: Spec, say: Say) -> bool:
-    """Convert the copy of a database that is not; True if it was done.
+def convert(dsn: str, spec: Spec, say: Say = lambda _: None) -> bool:
+    """Convert a copy of a database that is not converted; True if it was done.
 
     One that is converted stays as it is, whatever the plan still asks for: mending the copy would hide that the
-    database itself is open.
+    database itself is open. Raises PlanError and ApplyError.
     """
-    catalog = _catalog(copy.dsn)
+    catalog = _catalog(dsn)
     if _begun(spec, catalog):
         return False
     plan = planner.plan(spec, catalog, "online")
     say(f"converting the copy: {len(plan.steps)} steps")
-    apply(copy.dsn, plan)
+    apply(dsn, plan)
     return bool(plan)
 
 
