@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from tenantry.catalog import Catalog
 from tenantry.embedded import Cluster
 from tenantry.errors import CatalogError
 from tenantry.spec import Spec
+from tenantry.world import clone as clones
 from tenantry.world.clone import Clone, clone
 from tenantry.world.compare import missing
 from tenantry.world.proof import SETTINGS
@@ -152,6 +154,25 @@ def test_a_source_that_cannot_be_dumped_is_refused(cloned: Cloned) -> None:
         clone(cloned.source.dsn.replace("postgres@", f"{app}@"), cloned.lab, "other")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the library is loaded in another's place on Linux only")
+def test_servers_that_ask_for_tls_can_be_copied(cloned: Cloned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a socket there is none, and still a library without it refuses the wish."""
+    dsn = f"{cloned.source.dsn}&sslmode=require"
+    assert clone(dsn, cloned.lab, "tls").left == cloned.copy.left
+    monkeypatch.setattr(clones, "_client_library", lambda: None)
+    with pytest.raises(CatalogError, match="SSL support is not compiled in"):
+        clone(dsn, cloned.lab, "plain")
+
+
+def test_no_password_is_in_the_list_of_processes() -> None:
+    given = "postgresql://someone:s3cret@db.example:5433/shop?sslmode=require&connect_timeout=4"
+    environment, rest = clones._connection(given)
+    assert "s3cret" not in rest
+    names = ("PGUSER", "PGPASSWORD", "PGHOST", "PGPORT", "PGDATABASE", "PGSSLMODE", "PGCONNECT_TIMEOUT")
+    found = [environment[name] for name in names]
+    assert found == ["someone", "s3cret", "db.example", "5433", "shop", "require", "4"]
+
+
 @pytest.mark.pg("<=15")  # Debian's server has what the embedded one lacks
 def test_functions_of_an_extension_that_the_lab_lacks_have_stand_ins(db: Database) -> None:
     with db.connect() as conn:
@@ -172,10 +193,8 @@ def test_functions_of_an_extension_that_the_lab_lacks_have_stand_ins(db: Databas
 
 def test_a_first_superuser_that_is_less_in_the_source_is_less_in_the_copy(cloned: Cloned) -> None:
     """Some providers' `postgres` is an ordinary role."""
-    from tenantry.world.clone import _admin
-
     with embedded.cluster(embedded.embedded_binaries(), settings=SETTINGS) as lab:
-        assert _admin(lab, [("postgres", True)]) == lab.dsn
-        admin = _admin(lab, [("postgres", False), ("tenantry_lab", False)])
+        assert clones._admin(lab, [("postgres", True)]) == lab.dsn
+        admin = clones._admin(lab, [("postgres", False), ("tenantry_lab", False)])
         assert fetch(admin, "SELECT 1 FROM pg_roles WHERE rolname = 'postgres'") == []
         assert fetch(admin, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from tenantry.spec import Spec
 from tenantry.world import proof as worlds
 from tenantry.world.proof import prove_in_lab
 from tenantry.world.rows import Placer, Unseedable
-from tests import reference, world
+from tests import corpus, reference, world
 from tests.servers import Database, MakeDatabase, Server
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -70,6 +71,25 @@ def test_a_converted_database_is_proven_without_its_rows(small: tuple[Database, 
     assert proof.proven, to_text(proof)
     assert f"schema of database {db.name} (PostgreSQL {db.server_version // 10000}." in proof.server
     assert {"notes", "tags"} <= {o.object for o in proof.outcomes}
+
+
+@pytest.mark.pg(">=16")  # the lab is the same on each run
+@pytest.mark.parametrize("name", ["domains_and_enums", "one_to_one", "partitioned_tables"])
+def test_a_case_is_proven_in_the_lab(name: str, make_db: MakeDatabase, tmp_path: Path) -> None:
+    """Whatever its own rows leave open: in each partition, and for keys that are references."""
+    case = next(c for c in corpus.cases() if c.name == name)
+    subject = corpus.build(case, make_db, tmp_path)
+    proof = prove_in_lab(subject.db.dsn, subject.spec, now=NOW)
+    assert proof.proven, to_text(proof)
+
+
+def test_policies_of_others_do_not_make_a_database_converted(make_db: MakeDatabase, tmp_path: Path) -> None:
+    """One of them even asks for the setting of the spec."""
+    case = next(c for c in corpus.cases() if c.name == "policies_there")
+    subject = corpus.build(case, make_db, tmp_path)
+    proof = prove_in_lab(subject.db.dsn, subject.spec, now=NOW)
+    assert proof.pending == ()
+    assert open_(proof) == {"bookings": {"error"}}  # as its unproven.txt says
 
 
 def test_a_hole_and_a_table_without_rows_are_told_apart(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from tenantry.catalog import Table
 from tenantry.names import QName
 from tenantry.world.shape import Shape
 
+_MOST = 6  # rows that a table is given for this
 _Graph = Mapping[QName, tuple[QName, ...]]
 
 
@@ -27,6 +29,31 @@ def order(shape: Shape) -> list[tuple[QName, ...]]:
     for name in _parents_first(every):
         found.setdefault(circles[name])
     return _settled(list(found), hard)
+
+
+def counts(shape: Shape, names: Sequence[QName]) -> dict[QName, int]:
+    """How many rows of a tenant each table should have: two, and one more than whatever refers to it one to one.
+
+    So there is always a row that nothing refers to, whose key may change and be taken.
+    """
+    found = dict.fromkeys(names, 2)
+    single = {
+        name: [shape.root(p) for leaf in shape.leaves(name) for p in _single(shape, leaf)] for name in names
+    }
+    for name in reversed(names):  # parents come first there, so what refers to a table is counted by now
+        for parent in single[name]:
+            found[parent] = min(max(found.get(parent, 2), found[name] + 1), _MOST)
+    return found
+
+
+def _single(shape: Shape, table: Table) -> Iterator[QName]:
+    """The tables that a table refers to one to one: by columns that are a key, with or without the tenant."""
+    target = shape.targets.get(table.qname)
+    tenant = {target.column} if target else set()
+    keys = [set(i.key_columns) - tenant for i in table.indexes if i.unique]
+    for link in shape.links(table):
+        if any(key and key <= set(link.columns) for key in keys) and not shape.itself(table, link):
+            yield link.parent
 
 
 def _parents(shape: Shape, root: QName, *, hard: bool) -> tuple[QName, ...]:

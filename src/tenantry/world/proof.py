@@ -82,9 +82,11 @@ def convert(dsn: str, spec: Spec, say: Say = lambda _: None) -> bool:
 
 
 def _begun(spec: Spec, catalog: Catalog) -> bool:
-    """Whether any tenant table is isolated already."""
+    """Whether any tenant table binds even its owner, by a policy that asks for the tenant of the spec's setting."""
     targets, _ = find(spec, catalog)
-    return any(t.kind == "tenant" and t.table.row_security and t.table.policies for t in targets)
+    bound = [t.table for t in targets if t.kind == "tenant" and t.table.row_security and t.table.forced]
+    policies = [p for table in bound for p in table.policies]
+    return any(spec.tenancy.setting in f"{p.using} {p.check}" for p in policies)
 
 
 def fill(dsn: str, spec: Spec) -> Seeded:

@@ -243,18 +243,23 @@ class Placer:
         """Another row in each table that this one refers to; False when there is none to be had."""
         if depth > 1:
             return False
-        grown = False
-        for link in self.shape.links(table):
-            leaves = self.shape.leaves(link.parent)
-            if self.shape.itself(table, link) or link.parent == self.shape.spec.tenancy.tenants or not leaves:
-                continue
+        parents = dict.fromkeys(
+            self.shape.root(link.parent)
+            for link in self.shape.links(table)
+            if not self.shape.itself(table, link) and link.parent != self.shape.spec.tenancy.tenants
+        )
+        return sum(self._another(parent, tenant, depth + 1) for parent in parents) > 0  # each of them, once
+
+    def _another(self, name: QName, tenant: str | None, depth: int) -> bool:
+        """One more row in a table, in the last of its partitions that takes one: the first may have narrow bounds."""
+        for leaf in reversed(self.shape.leaves(name)):
+            mine = tenant if self.shape.belongs(name) else None
             try:
-                mine = tenant if self.shape.belongs(link.parent) else None
-                self.place(leaves[0], mine, self.shape.fixed(leaves[0], mine), depth=depth + 1)
-                grown = True
+                self.place(leaf, mine, depth=depth)
             except Unseedable:
                 continue
-        return grown
+            return True
+        return False
 
     def _has_rows(self, table: Table, tenant: str | None) -> bool:
         target = self.shape.targets.get(table.qname)

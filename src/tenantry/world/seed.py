@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -20,7 +20,7 @@ from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.session import Conn
 from tenantry.spec import Spec
 from tenantry.world import shape as shapes
-from tenantry.world.order import order
+from tenantry.world.order import counts, order
 from tenantry.world.rows import Placer, Refusal, Search, Unseedable, insertion
 from tenantry.world.shape import Link, Shape
 from tenantry.world.solve import Ask, Solver, Unsolvable
@@ -78,18 +78,20 @@ class _Seeder:
         self.made.append(found)
         return found
 
-    def fill(self, names: Iterable[QName], tenants: Sequence[str]) -> None:
+    def fill(self, names: Sequence[QName], tenants: Sequence[str]) -> None:
         """A row of each tenant in each table, with values of its own; then one with values that all of them have.
 
         The own one comes first: it is what an attack finds first, it can be told from another tenant's, and what
-        refers to the table refers to the other one. The second may be refused: keys may leave no room for it.
+        refers to the table refers to the later ones. Those may be refused: keys may leave no room for them.
         """
+        wanted = counts(self.shape, names)
         for name in names:
             whose = self._whose(name, tenants)
             for tenant in whose:
                 self.ensure(name, tenant)
-            for leaf, tenant in itertools.product(self.shape.leaves(name), whose):
-                if name == self.shape.root(name) and (leaf.qname, tenant) not in self.why:
+            more = range(wanted[name] - 1)
+            for _, leaf, tenant in itertools.product(more, self.shape.leaves(name), whose):
+                if (leaf.qname, tenant) not in self.why:
                     with contextlib.suppress(Unseedable):
                         self.placer.place(leaf, tenant, offset=0 if tenant else 1)
         for table, tenant, link in self.placer.loose:
@@ -212,7 +214,7 @@ def seed(conn: Conn, spec: Spec) -> Seeded:
         tenants = seeder.tenants()
     except Unseedable as error:
         return Seeded((), seeder.placer.rows, (Missing(spec.tenancy.tenants, "", str(error)),))
-    seeder.fill(itertools.chain(*groups), tenants)
+    seeder.fill(list(itertools.chain(*groups)), tenants)
     seeder.strangers(tenants)
     _move_sequences(conn, shape)
     return Seeded(tenants, seeder.placer.rows, tuple(_missing(seeder, tenants)), tuple(seeder.placer.notes))

@@ -95,6 +95,7 @@ def _some(types: Types, type_: Type, full: str, hints: Sequence[str], count: int
     elif type_.category == "N":
         yield from plain[4:8]
         yield from ("0", "0.5", "0.05", "10", "50", "100", "1000", "-1")
+        yield from (f"-{n}" for n in range(2, count if hints else 0))
     elif not plain:
         yield from _ANYTHING
     yield from plain[4:]
