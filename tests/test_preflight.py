@@ -18,6 +18,7 @@ import pytest
 
 from tenantry import embedded, introspect, planner, preflight, session, spec
 from tenantry.apply import apply
+from tenantry.bugs import BUGS
 from tenantry.errors import ApplyError
 from tenantry.plan import Backfill, Phase, Plan
 from tenantry.preflight import CHECKS, Item, Preflight
@@ -126,7 +127,7 @@ def test_every_check_and_known_bug_is_documented() -> None:
     items = page.partition("## What is looked at")[2].partition("## Known bugs")[0]
     assert re.findall(r"^\| `(\w+)` \|", items, re.MULTILINE) == ["version", *CHECKS, "disk"]
     bugs = re.findall(r"^\| (15[\d., ]+) \|", page, re.MULTILINE)
-    assert bugs == [", ".join(f"{a}.{b}" for a, b in bug.fixed.items()) for bug in preflight._BUGS]
+    assert bugs == [", ".join(f"{a}.{b}" for a, b in bug.fixed.items()) for bug in BUGS]
 
 
 def test_it_waits_for_nobody(db: Database) -> None:
@@ -205,7 +206,7 @@ class _Needs:
     isolates = parts = cuts_over = builds = True
 
 
-@pytest.mark.parametrize("bug", preflight._BUGS, ids=lambda b: f"{b.fixed}")
+@pytest.mark.parametrize("bug", BUGS, ids=lambda b: b.cve or b.concern)
 def test_a_known_bug_is_told_up_to_the_version_that_mends_it(bug: Any) -> None:
     needs: Any = _Needs()
     for major, minor in bug.fixed.items():
@@ -227,7 +228,7 @@ def test_a_known_bug_is_told_only_where_it_matters(db: Database) -> None:
     plain = runs.plan(db, runs.column())
     assert [i.level for i in look(db, plain).items if i.name == "version"] == ["good"]
     major, minor = divmod(db.server_version, 10000)
-    assert {i.level for i in at} == ({"warn"} if minor < preflight._BUGS[0].fixed[major] else {"good"})
+    assert {i.level for i in at} == ({"warn"} if minor < BUGS[0].fixed[major] else {"good"})
 
 
 def test_read_only_by_default(db: Database) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from tenantry import session as sessions
+from tenantry.bugs import BUGS, Bug
 from tenantry.errors import ApplyError
 from tenantry.estimate import Room, room
 from tenantry.names import QName, display
@@ -290,63 +291,19 @@ def _managed(conn: Conn, extension: str, query: sql.Composed, needs: _Needs) -> 
 # Known bugs of the server
 
 
-@dataclass(frozen=True, slots=True)
-class _Bug:
-    """``fixed`` is the first minor version of each major one without it; others are not known to have had it.
-
-    Read in the release notes of those versions, and in the CVE records that the text names.
-    """
-
-    fixed: Mapping[int, int]
-    concerns: Callable[[_Needs, bool], bool]
-    text: str
-
-
-def _isolates(needs: _Needs, _published: bool) -> bool:
-    return needs.isolates
-
-
-_BUGS = (
-    _Bug(
-        {15: 20, 16: 16, 17: 12, 18: 7},
-        _isolates,
-        "INSERT … ON CONFLICT DO UPDATE can read rows that row level security hides (CVE-2026-120154)",
-    ),
-    _Bug(
-        {15: 19, 16: 15, 17: 11, 18: 6},
-        lambda needs, _: needs.cuts_over,
-        "a session keeps plans made before a role was granted or revoked, and with them the rows that it saw; "
-        "`tenantry cutover` works around it, a GRANT by hand does not (CVE-2026-14666)",
-    ),
-    _Bug(
-        {15: 14, 16: 10, 17: 6},
-        lambda needs, _: needs.isolates and needs.parts,
-        "statistics of partitioned and inherited tables show values that row level security hides (CVE-2025-8713)",
-    ),
-    _Bug(
-        {15: 9, 16: 5, 17: 1},
-        _isolates,
-        "a plan made as one role is reused as another for policies below a subquery or a view, when SET ROLE "
-        "comes between (CVE-2024-10976)",
-    ),
-    _Bug(
-        {15: 9, 16: 5, 17: 1},
-        lambda needs, _: needs.builds,
-        "an index that is built while the table's catalog row changes otherwise (a GRANT) may be forgotten and "
-        "become corrupt",
-    ),
-    _Bug(
-        {15: 6},
-        lambda _, published: published,
-        "logical replication sends NULL for a column added with a default to a table that it begins to copy later",
-    ),
-    _Bug({15: 4}, _isolates, "MERGE applies the wrong policies of row level security (CVE-2023-39418)"),
-    _Bug(
-        {15: 3},
-        _isolates,
-        "a plan with an inlined function is reused as another role under row level security (CVE-2023-2455)",
-    ),
-)
+def _concerns(bug: Bug, needs: _Needs, published: bool) -> bool:
+    """Whether the plan does what the bug is about."""
+    match bug.concern:
+        case "isolation":
+            return needs.isolates
+        case "parts":
+            return needs.isolates and needs.parts
+        case "cut-over":
+            return needs.cuts_over
+        case "builds":
+            return needs.builds
+        case "publication":
+            return published
 
 
 def _version(version: int, needs: _Needs, published: bool) -> Iterator[Item]:
@@ -354,10 +311,10 @@ def _version(version: int, needs: _Needs, published: bool) -> Iterator[Item]:
     found = [
         Item(
             "version", "warn", f"PostgreSQL {major}.{minor}",
-            f"{bug.text}; update the server to {major}.{bug.fixed[major]} or later",
+            f"{bug.text}{f' ({bug.cve})' if bug.cve else ''}; update the server to {major}.{bug.fixed[major]} or later",
         )
-        for bug in _BUGS
-        if minor < bug.fixed.get(major, 0) and bug.concerns(needs, published)
+        for bug in BUGS
+        if minor < bug.fixed.get(major, 0) and _concerns(bug, needs, published)
     ]  # fmt: skip
     yield from found or [
         Item("version", "good", f"PostgreSQL {major}.{minor}", "has no known bug that matters here")

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from tenantry.bugs import BUGS
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
@@ -317,6 +318,12 @@ def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec:
             "column": known.column,
             "setting": known.setting,
             "tables": known.tables(),
+            "bugs": [
+                {"cve": b.cve, "level": b.level, "what": b.text, "major": major, "minor": minor}
+                for b in BUGS
+                for major, minor in b.fixed.items()
+                if b.level
+            ],
             "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
             "resolver": spec.roles.resolver if spec and spec.resolvers else None,
             "resolvers": [
