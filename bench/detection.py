@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,12 @@ def group(mutation: Mutation) -> str:
     return GROUPS[ids[mutation.finds[0]][0]] if mutation.finds else "what only an attack sees"
 
 
-def applied(world: World, template: str, mutation: Mutation) -> str:
-    """A copy with the sabotage in it."""
+def applied(world: World, template: str, statements: Sequence[str]) -> str:
+    """A copy with the sabotage in it. What belongs to the database itself is not copied, and is said again."""
     database = world.scratch.database(template=template)
+    again = [s for s in worlds.hardening()["always"] if "{database}" in s and template != world.database]
     with contextlib.closing(world.scratch.connect(database)) as conn:
-        for statement in mutation.sql:
+        for statement in [*again, *statements]:
             conn.execute(world.fill(statement, database).encode())
     return database
 
@@ -161,7 +162,9 @@ def measure(room: Scratch, name: str, tools: Mapping[str, Tool]) -> Iterator[dic
         world.conn.close()  # nobody may be connected to what is copied
         room.conn.execute("CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN")
         room.conn.execute(f"GRANT {quote(world.request.roles[0])} TO authenticated".encode())
-        before = {tool: run(world, shut) for tool, run in tools.items()}
+        whole = applied(world, shut, ())
+        before = {tool: run(world, whole) for tool, run in tools.items()}
+        taken_back(world, whole)
         calm = trials.breaches(world.outcomes)
         todo = [m for m in suite.of(name) if not any(word in s for s in m.sql for word in PRETENDED)]
         for number, mutation in enumerate(todo, 1):
@@ -171,7 +174,7 @@ def measure(room: Scratch, name: str, tools: Mapping[str, Tool]) -> Iterator[dic
             noticed: dict[str, bool] = {}
             database = None
             try:
-                database = applied(world, shut, mutation)
+                database = applied(world, shut, mutation.sql)
                 for tool, run in tools.items():
                     noticed[tool] = bool(run(world, database) - before[tool])
             finally:
@@ -186,7 +189,7 @@ def _breached(world: World, mutation: Mutation) -> Found:
     """Attacks are made where nothing is shut, as in the self-test."""
     database = None
     try:
-        database = applied(world, world.database, mutation)
+        database = applied(world, world.database, mutation.sql)
         return attacked(world, database)
     finally:
         taken_back(world, database)
