@@ -150,18 +150,20 @@ def _unfilled(missing: Missing) -> str:
 def _told(proof: Proof, copy: Clone, converted: bool, seeded: Seeded) -> Proof:
     """The proof with what the lab is and what is not in it."""
     source = copy.source.server
-    version = f"PostgreSQL {source.version // 10000}.{source.version % 10000}"
     left = [
         Outcome("clone", left.object, "error", detail=f"not in the lab: {left.reason}") for left in copy.left
     ]
     return replace(
         proof,
-        server=f"a lab of PostgreSQL {copy.version // 10000}.{copy.version % 10000} with the schema of "
-        f"database {source.database} ({version})",
+        server=f"a lab of {_version(copy.version)} with the schema of database {source.database} ({_version(source.version)})",
         outcomes=proof.outcomes + tuple(left),
         not_looked_at=(*_not_in_lab(copy, converted, seeded), *proof.not_looked_at),
         fingerprint=proof.fingerprint if converted else copy.source.digest,
     )
+
+
+def _version(number: int) -> str:
+    return f"PostgreSQL {number // 10000}.{number % 10000}"
 
 
 def _not_in_lab(copy: Clone, converted: bool, seeded: Seeded) -> Iterator[str]:
@@ -171,8 +173,8 @@ def _not_in_lab(copy: Clone, converted: bool, seeded: Seeded) -> Iterator[str]:
             f"database {source.database} as it is: it is not converted; this is about its schema as `tenantry apply` would leave it"
         )
     yield f"the rows of database {source.database}, its server's configuration, passwords and who may connect"
-    if source.version // 10000 != copy.version // 10000:
-        yield f"PostgreSQL {source.version // 10000}, which the database runs on: the lab is a PostgreSQL {copy.version // 10000}"
+    if source.version != copy.version:
+        yield f"{_version(source.version)}, which the database runs on, and its known bugs"
     if copy.absent:
         yield f"extensions that the lab does not have: {', '.join(copy.absent)}"
     yield from dict.fromkeys(seeded.notes)
