@@ -118,6 +118,12 @@ ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_statement";
 -- harden.audit_logs.no_audit_truncate.always
 ALTER TABLE "public"."audit_logs" ENABLE ALWAYS TRIGGER "no_audit_truncate";
 
+-- harden.audit_logs.tenant_id.check
+ALTER TABLE "public"."audit_logs" ADD CONSTRAINT "audit_logs_tenant_id_not_empty" CHECK ("tenant_id" <> '') NOT VALID;
+
+-- harden.audit_logs.tenant_id.validate
+ALTER TABLE "public"."audit_logs" VALIDATE CONSTRAINT "audit_logs_tenant_id_not_empty";
+
 -- harden.schema.Trail of events
 CREATE SCHEMA "Trail of events" AUTHORIZATION "case_audit_owner";
 
