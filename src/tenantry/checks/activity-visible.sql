@@ -17,5 +17,7 @@ FROM role
 WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_db_role_setting AS s
     CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting)
+    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
     WHERE s.setrole IN (0, role.oid) AND c.setting = 'track_activities=off'
+      AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
 );
