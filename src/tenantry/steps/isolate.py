@@ -7,7 +7,7 @@ a text key needs no cast. Partitions and inheritance children can be read direct
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tenantry import ddl, verify
 from tenantry.catalog import Policy, Table
@@ -17,6 +17,7 @@ from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
 from tenantry.steps import observe, resolvers
 from tenantry.steps.backfill import link
+from tenantry.steps.keys import candidates, scope
 
 POLICY = "tenant_isolation"
 
@@ -95,6 +96,25 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
             yield f"{name}: on: column {here!r} is not there; correct the name"
         if parent.column(there) is None:
             yield f"{name}: on: {spell(rule.parent)} has no column {there!r}; correct the name"
+    if all(parent.column(there) for there in pairs.values()) and not _one_tenant(
+        c, rule.parent, pairs.values()
+    ):
+        columns = ", ".join(pairs.values())
+        yield (
+            f"{name}: rows of {spell(rule.parent)} of several tenants may have the same {columns}, and would share what "
+            f'is behind it; keep a key over {columns} global in the spec, or give {name} a tenant column (scope = "tenant")'
+        )
+
+
+def _one_tenant(c: Conversion, parent: QName, columns: Iterable[str]) -> bool:
+    """True where a value of these columns of the parent belongs to one tenant: a key of theirs holds across tenants."""
+    table, given = c.get(parent), set(columns)
+    assert table is not None
+    return any(
+        index.unique and scope(c, table, index) == "global" and set(index.key_columns) <= given
+        for index in candidates(table)
+        if index.plain
+    )
 
 
 def tables(c: Conversion) -> Iterator[Change]:

@@ -5,7 +5,8 @@ CREATE TABLE users (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY,
     email character varying(60) NOT NULL,
     realm mail NOT NULL,
-    CONSTRAINT users_email_key UNIQUE (realm, email)
+    CONSTRAINT users_email_key UNIQUE (realm, email),
+    CONSTRAINT users_mail_key UNIQUE (email)
 );
 CREATE TABLE sessions (token text CONSTRAINT sessions_pkey PRIMARY KEY, user_id integer NOT NULL CONSTRAINT sessions_user_fkey REFERENCES users ON DELETE CASCADE);
 CREATE TABLE "Reset ""Tokens""" ("E-Mail" text NOT NULL, token text);

@@ -1,4 +1,3 @@
--- note: code to edit: ON CONFLICT (realm, email) on users becomes ON CONFLICT (tenant_id, realm, email)
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
@@ -35,12 +34,6 @@ ALTER TABLE "public"."users" VALIDATE CONSTRAINT "users_tenant_id_present";
 ALTER TABLE "public"."users" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."users" DROP CONSTRAINT "users_tenant_id_present";
 
--- enforce.users.users_tenant_realm_email_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "users_tenant_realm_email_unique" ON "public"."users" USING btree ("tenant_id", "realm", "email");
-
--- enforce.users.users_tenant_realm_email_unique
-ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_realm_email_unique" UNIQUE USING INDEX "users_tenant_realm_email_unique";
-
 -- enforce.users.users_tenant_id_fk
 ALTER TABLE "public"."users" ADD CONSTRAINT "users_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
 
@@ -57,6 +50,12 @@ DO $$ BEGIN
   END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
+
+-- harden.users.users_email_key.global
+COMMENT ON CONSTRAINT "users_email_key" ON "public"."users" IS 'Unique across tenants: tokens are found by the address';
+
+-- harden.users.users_mail_key.global
+COMMENT ON CONSTRAINT "users_mail_key" ON "public"."users" IS 'Unique across tenants: so are invitations, in their realm';
 
 -- observe.role
 DO $$ BEGIN
@@ -130,9 +129,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."p" TO "app_user";
 
 -- observe.sessions.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."sessions" TO "app_user";
-
--- cutover.users.users_email_key.drop
-ALTER TABLE "public"."users" DROP CONSTRAINT "users_email_key";
 
 -- cutover.users.observe
 DROP POLICY IF EXISTS "observe" ON "public"."users";

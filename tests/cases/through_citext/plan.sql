@@ -1,4 +1,3 @@
--- note: code to edit: ON CONFLICT ("E-Mail") on User Accounts becomes ON CONFLICT (tenant_id, "E-Mail")
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 
@@ -35,12 +34,6 @@ ALTER TABLE "public"."User Accounts" VALIDATE CONSTRAINT "User Accounts_tenant_i
 ALTER TABLE "public"."User Accounts" ALTER COLUMN "tenant_id" SET NOT NULL;
 ALTER TABLE "public"."User Accounts" DROP CONSTRAINT "User Accounts_tenant_id_present";
 
--- enforce.User Accounts.User Accounts_tenant_E-Mail_unique.build
-CREATE UNIQUE INDEX CONCURRENTLY "User Accounts_tenant_E-Mail_unique" ON "public"."User Accounts" USING btree ("tenant_id", "E-Mail");
-
--- enforce.User Accounts.User Accounts_tenant_E-Mail_unique
-ALTER TABLE "public"."User Accounts" ADD CONSTRAINT "User Accounts_tenant_E-Mail_unique" UNIQUE USING INDEX "User Accounts_tenant_E-Mail_unique";
-
 -- enforce.User Accounts.User Accounts_tenant_id_fk
 ALTER TABLE "public"."User Accounts" ADD CONSTRAINT "User Accounts_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants" ("id") NOT VALID;
 
@@ -57,6 +50,9 @@ DO $$ BEGIN
   END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
+
+-- harden.User Accounts.users_email_key.global
+COMMENT ON CONSTRAINT "users_email_key" ON "public"."User Accounts" IS 'Unique across tenants: tokens are found by the address';
 
 -- observe.role
 DO $$ BEGIN
@@ -97,9 +93,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."User Accounts" TO "app_u
 
 -- observe.tokens.grants
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "public"."tokens" TO "app_user";
-
--- cutover.User Accounts.users_email_key.drop
-ALTER TABLE "public"."User Accounts" DROP CONSTRAINT "users_email_key";
 
 -- cutover.User Accounts.observe
 DROP POLICY IF EXISTS "observe" ON "public"."User Accounts";
