@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from tenantry import cli, spec
 from tenantry.apply import apply
+from tenantry.bugs import BUGS
 from tenantry.plan import Phase
 from tests import pages, reference
 from tests.servers import MakeDatabase, Server
@@ -40,6 +41,13 @@ def environment(*programs: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join([*map(str, (PROGRAMS, *programs)), "/usr/local/bin", "/usr/bin", "/bin"])}
 
 
+def open_bug(version: int) -> str:
+    """A bug of the server that breaks isolation, by its CVE; empty where none is known."""
+    major, minor = divmod(version, 10_000)
+    found = (bug.cve for bug in BUGS if bug.level == "error" and minor < bug.fixed.get(major, 0))
+    return next(found, "")
+
+
 # Pages that are run
 
 
@@ -53,6 +61,8 @@ def test_a_page_with_a_server_of_its_own(name: str) -> None:
 def test_a_page_on_a_prepared_database(name: str, server: Server, make_db: MakeDatabase) -> None:
     if not server.private:
         pytest.skip("NOT TESTED HERE: the pages make roles of fixed names, and this server is not ours alone")
+    if "\nPROVEN" in PAGES[name] and (bug := open_bug(server.version)):
+        pytest.skip(f"NOT TESTED HERE: nothing is proven on a server with {bug}")
     db, files = make_db(), dict[str, str]()
     if pages.state(PAGES[name]) != "empty":
         reference.load(db)

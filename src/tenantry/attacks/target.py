@@ -12,6 +12,8 @@ from tenantry.catalog import Catalog, Constraint, Table, Trigger
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.spec import Spec, TableRule
 
+OURS = "tenantry"  # the schema of the journal and of what a conversion needs meanwhile
+
 TRAIL_COLUMN = "tenant_id"  # whatever tenant tables call theirs
 
 Kind = Literal["tenant", "through", "tenants", "trail"]
@@ -72,12 +74,19 @@ class Target:
         return frozenset(self.on) | ({self.column} if self.column else frozenset())
 
     def before(self, event: str, *, rows: bool = True) -> str:
-        """A user trigger that fires before such a statement, or before each row unless not ``rows``; or nothing."""
+        """A user trigger that fires before such a statement, or before each row unless not ``rows``; or nothing.
+
+        What Tenantry made itself only looks the tenant of a row up.
+        """
         return next(
             (
                 t.name
                 for t in self.triggers
-                if t.timing == "before" and t.enabled in "OA" and event in t.events and (rows or not t.row)
+                if t.timing == "before"
+                and t.enabled in "OA"
+                and event in t.events
+                and (rows or not t.row)
+                and t.function.schema != OURS
             ),
             "",
         )
