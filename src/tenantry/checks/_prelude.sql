@@ -90,7 +90,8 @@ WITH param AS (
     WHERE rel.kind <> 'S'
     GROUP BY rel.oid, w.word
 ), policy AS (
-    -- Policies with what their expressions came to. "applies": to the application, or its role is not known.
+    -- Policies with what their expressions came to. "applies": to the application, or, where its role is not known, to
+    -- somebody who logs in.
     SELECT
         p.oid,
         p.polrelid AS rel,
@@ -105,10 +106,10 @@ WITH param AS (
         p.polwithcheck IS NOT NULL AS has_check,
         0 = ANY (p.polroles)
             OR EXISTS (SELECT FROM reach WHERE reach.oid = ANY (p.polroles))
-            OR NOT EXISTS (SELECT FROM role) AND NOT EXISTS (
-                SELECT FROM param
-                JOIN pg_catalog.pg_roles AS r ON r.rolname = param.p ->> 'resolver'
-                WHERE p.polroles = ARRAY[r.oid]
+            OR NOT EXISTS (SELECT FROM role) AND EXISTS (
+                SELECT FROM pg_catalog.pg_roles AS l
+                CROSS JOIN pg_catalog.unnest(p.polroles) AS r (oid)
+                WHERE l.rolcanlogin AND NOT l.rolsuper AND pg_catalog.pg_has_role(l.oid, r.oid, 'MEMBER')
             ) AS applies,
         j."using" ->> 'form' AS using_form,
         j."using" AS using_read,

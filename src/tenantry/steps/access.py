@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tenantry import ddl, verify
 from tenantry.catalog import Sequence as CatalogSequence
-from tenantry.catalog import Table, View
+from tenantry.catalog import Function, Table, View
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
@@ -215,6 +215,16 @@ def _extended(c: Conversion, name: QName) -> bool:
     return name in (c.spec.audit.table, *(t.qname for t in c.catalog.descendants(c.spec.audit.table)))
 
 
+def _of_trail(c: Conversion, function: Function) -> bool:
+    """True for a function of an extended trail, as the plan makes it."""
+    trail = c.spec.audit
+    return (
+        trail is not None
+        and trail.extended
+        and (function.schema, function.owner) == (trail.functions, trail.owner)
+    )
+
+
 def _moves(c: Conversion, r: _Relation) -> bool:
     """True where the application owns a table, or may become its owner, and the plan gives it to another role."""
     app, owner = c.spec.roles.app, c.spec.roles.owner
@@ -338,6 +348,7 @@ def notes(c: Conversion) -> Iterator[str]:
             function.security_definer
             and function.extension is None
             and not resolvers.is_resolver(c, function)
+            and not _of_trail(c, function)
             and any(re.search(rf"\b{re.escape(n)}\b", function.source) for n in tenant_names)
         ):
             yield f"{display(function.qname)}({function.arguments}): SECURITY DEFINER and mentions tenant tables; it runs with its owner's rights, review it"

@@ -19,6 +19,7 @@ from tenantry.steps import audit
 
 WRITE_POLICY = "audit_write"
 READ_POLICY = "audit_read"
+OWN_POLICY = "audit_own"
 # The settings of a transaction that say who acts; the tenant has its own.
 ACTOR, ADDRESS = "app.actor_id", "app.ip_address"
 # The columns beside the nine: name, type, and what they are filled with.

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
+from tenantry.catalog import Policy
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Phase
 from tenantry.spec import ACTION, ACTION_LENGTH, RESERVED
-from tenantry.steps.events import ACTOR, ADDRESS, OUTCOMES, PERSONAL, Trail, trail
+from tenantry.steps.events import ACTOR, ADDRESS, OUTCOMES, OWN_POLICY, PERSONAL, READ_POLICY, Trail, trail
 
 MOST_BYTES = 65536  # of each JSON value of an event
 _ARGUMENTS = (
@@ -61,7 +62,7 @@ def steps(c: Conversion) -> Iterator[Change]:
 def routine(t: Trail, r: Routine) -> Iterator[Change]:
     """The step that makes a function, or brings its body up to date."""
     known = [f for f in t.c.catalog.functions if f.qname == r.name]
-    if any(f.source == r.body and f.security_definer for f in known):
+    if any(f.source == r.body and f.security_definer and f.owner == t.spec.owner for f in known):
         return
     rest = [ddl.revoke("FUNCTION", r.signature, ["ALL"], "")]
     rest += [ddl.grant("FUNCTION", r.signature, ["EXECUTE"], role) for role in r.callers]
@@ -277,6 +278,8 @@ def personal(t: Trail) -> Iterator[Change]:
     if name in t.c.catalog.by_name:
         return
     index = quote(f"{PERSONAL}_subject_idx")
+    own = Policy(OWN_POLICY, True, "all", (t.spec.owner,), "true", "true")
+    seen = Policy(READ_POLICY, True, "select", (t.spec.reader,), "true", None)
     yield Change(
         id=f"harden.{display(name)}", phase=Phase.HARDEN, object=display(name),
         why="Personal data of events, to be erased when somebody asks; the events themselves never change.",
@@ -285,8 +288,10 @@ def personal(t: Trail) -> Iterator[Change]:
             "  subject text NOT NULL,\n  salt bytea NOT NULL,\n  body jsonb NOT NULL,\n"
             "  created_at timestamp with time zone NOT NULL DEFAULT now()\n)",
             f"CREATE INDEX {index} ON {qualified(name)} USING btree (subject)",
+            *(ddl.create_policy(name, p) for p in (own, seen)),
+            ddl.row_security(name, "ENABLE"), ddl.row_security(name, "FORCE"),
             ddl.own(name, t.spec.owner), ddl.grant("TABLE", qualified(name), ["SELECT"], t.spec.reader),
         ),
-        verify=verify.query(verify.relation(name), verify.owned(name, t.spec.owner)),
+        verify=verify.query(verify.row_security(name), verify.owned(name, t.spec.owner)),
         revert=(f"DROP TABLE {qualified(name)}",), destructive=True,
     )  # fmt: skip

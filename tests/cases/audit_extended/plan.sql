@@ -174,6 +174,10 @@ CREATE TABLE "Trail of events"."personal" (
   created_at timestamp with time zone NOT NULL DEFAULT now()
 );
 CREATE INDEX "personal_subject_idx" ON "Trail of events"."personal" USING btree (subject);
+CREATE POLICY "audit_own" ON "Trail of events"."personal" AS PERMISSIVE FOR ALL TO "case_audit_owner" USING (true) WITH CHECK (true);
+CREATE POLICY "audit_read" ON "Trail of events"."personal" AS PERMISSIVE FOR SELECT TO "case_audit_reader" USING (true);
+ALTER TABLE "Trail of events"."personal" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "Trail of events"."personal" FORCE ROW LEVEL SECURITY;
 ALTER TABLE "Trail of events"."personal" OWNER TO "case_audit_owner";
 GRANT SELECT ON TABLE "Trail of events"."personal" TO "case_audit_reader";
 
