@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tenantry import ddl, verify
-from tenantry.catalog import Sequence as CatalogSequence
 from tenantry.catalog import Function, Table, View
+from tenantry.catalog import Sequence as CatalogSequence
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
