@@ -22,6 +22,7 @@ from tenantry.runtime import Binding
 from tenantry.runtime.asyncpg import Connection as AsyncpgConnection
 from tenantry.runtime.psycopg import AsyncConnection, Connection
 from tenantry.runtime.sqlalchemy import scoped
+from tests.runtime_django import django_pool
 
 Row = tuple[Any, ...]
 
@@ -342,6 +343,8 @@ ADAPTERS: dict[str, Adapter] = {
     "sqlalchemy-psycopg-async": async_engine("psycopg"),
     "sqlalchemy-asyncpg": async_engine("asyncpg"),
     "sqlalchemy-async-session": async_engine("asyncpg", session=True),
+    "django": django_pool(Pool, pooled=False),
+    "django-pool": django_pool(Pool, pooled=True),
 }
 CANCELLABLE = [name for name in ADAPTERS if "async" in name]
 DEFAULT, EMPTY = Binding(), Binding(unscoped="empty")

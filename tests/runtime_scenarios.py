@@ -533,3 +533,28 @@ async def an_unusual_tenant(w: World) -> None:
                 await conn.rows("INSERT INTO notes (body) VALUES ('own')")
                 assert await seen(conn) == ["own"]
                 await conn.commit()
+
+
+# Who works
+
+
+@scenario()
+async def who_works_is_told_and_not_inherited(w: World) -> None:
+    """Actor and request reach the database with the tenant, and neither another scope nor the session leaves its own."""
+    names = ("actor_id", "request_id", "session_id", "ip_address", "user_agent")
+    ask = "SELECT " + ", ".join(f"coalesce(current_setting('app.{name}', true), '')" for name in names)
+    async with w.connection() as conn:
+        with tenant("b"):
+            for name in names:
+                await conn.rows(f"SELECT set_config('app.{name}', 'stale', false)")
+            await conn.commit()
+        given = {"session_id": "s'1", "ip_address": "::1", "user_agent": "x; y"}
+        with tenant("a", actor="u1", request_id="r1", **given):  # type: ignore[arg-type]
+            assert await conn.rows(ask) == [("u1", "r1", "s'1", "::1", "x; y")]
+            await conn.commit()
+        with tenant("a", request_id="r2"):
+            assert await conn.rows(ask) == [("", "r2", "", "", "")]
+            await conn.commit()
+        with tenant("a"):
+            assert (await conn.rows(ask))[0][0] == ""
+            await conn.rollback()

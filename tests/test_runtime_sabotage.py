@@ -113,6 +113,15 @@ def concatenated(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(binding, "literal", lambda value: f"'{value}'")
 
 
+def only_what_is_given(patch: pytest.MonkeyPatch) -> None:
+    """What a scope does not give is left as the session has it."""
+    patch.setattr(
+        binding,
+        "_context",
+        lambda found: (f"SET LOCAL app.actor_id = '{found.actor}'",) if found.actor else (),
+    )
+
+
 RED: list[tuple[Patch, list[str]]] = [
     (
         once_per_session,
@@ -145,6 +154,7 @@ RED: list[tuple[Patch, list[str]]] = [
     (unswept, ["a_held_cursor", "a_temporary_table"]),
     (swept_in_the_transaction, ["a_temporary_table"]),
     (concatenated, ["an_unusual_tenant"]),
+    (only_what_is_given, ["who_works_is_told_and_not_inherited"]),
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tenantry.errors import TenantError
 from tenantry.runtime.request import (
+    IMPOSSIBLE,
     Claim,
     Header,
     Known,
@@ -84,12 +85,12 @@ class TenantMiddleware:
             await self.app({**scope, "root_path": root}, receive, send)
 
     async def _find(self, request: Request) -> Known | Refused:
-        try:
-            said = named(self._sources, request)
-        except TenantError:
-            return Refused(400, "this request names no possible tenant")
         answers = []
         async with no_tenant():
+            try:
+                said = named(self._sources, request)
+            except TenantError:
+                return IMPOSSIBLE
             for each in said:
                 answer = self._lookup(each)
                 answers.append(await answer if inspect.isawaitable(answer) else answer)

@@ -20,6 +20,10 @@ from tenantry.runtime import scope
 SETTING = "app.current_tenant_id"
 # A statement without parameters gets one plan for the session whatever this says; see `State.opening`.
 CUSTOM_PLANS = "SET LOCAL plan_cache_mode = force_custom_plan"
+# What the audit trail reads beside the tenant: setting = where in a scope. The actor is written each time, so that
+# nobody's stale one is inherited; the others are written where a scope gives any of them.
+ACTOR = "app.actor_id"
+CONTEXT = ("request_id", "session_id", "ip_address", "user_agent")
 # What a tenant may leave in a session: held cursors, temporary tables.
 SWEEP = ("CLOSE ALL", "DISCARD TEMP")
 
@@ -117,7 +121,14 @@ class State:
             sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans else ()), "COMMIT")
         self.bound = wanted
         start = (begin,) if begin else ()
-        return (*sweep, *start, self.binding.assignment(wanted), CUSTOM_PLANS)
+        return (*sweep, *start, self.binding.assignment(wanted), *self._context(), CUSTOM_PLANS)
+
+    def _context(self) -> tuple[str, ...]:
+        """Who works, and for which request."""
+        found = None if self.free else scope.current_or_none()
+        if found is None:
+            return (f"SET LOCAL {ACTOR} = ''",)
+        return _context(found)
 
     def check(self) -> None:
         """Raise MixedTenants unless the scope of now is that of the transaction; NoTenant outside of any."""
@@ -136,6 +147,14 @@ def literal(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return f"'{value}'"
     return "E'" + "".join(c if _PLAIN.fullmatch(c) else f"\\U{ord(c):08X}" for c in value) + "'"
+
+
+def _context(found: scope.Scope) -> tuple[str, ...]:
+    actor = f"SET LOCAL {ACTOR} = {literal(found.actor or '')}"
+    values = {"request_id": found.request_id, **{name: found.fields.get(name) for name in CONTEXT[1:]}}
+    if not any(values.values()):
+        return (actor,)
+    return (actor, *(f"SET LOCAL app.{name} = {literal(value or '')}" for name, value in values.items()))
 
 
 def ends(statement: str) -> bool:

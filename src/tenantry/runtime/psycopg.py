@@ -7,6 +7,8 @@ make a subclass with that ``binding``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import psycopg
@@ -41,6 +43,7 @@ class _Scoped:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tenantry_state = State(self.binding)
+        self._alone = False  # a transaction of one statement is under way, in autocommit mode
 
     def transaction(self, *args: Any, **kwargs: Any) -> Any:
         self.tenantry_state.wanted()  # psycopg 3.2 would count a transaction whose BEGIN was refused
@@ -48,7 +51,8 @@ class _Scoped:
 
     def _start_query(self) -> PQGen[None]:
         idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
-        if self._autocommit and (idle or not self._num_transactions) and not self.tenantry_state.free:
+        bound = self._alone or self.tenantry_state.free
+        if self._autocommit and (idle or not self._num_transactions) and not bound:
             raise TenantError(
                 "this connection is in autocommit mode, where no transaction carries the tenant; "
                 "put the statement under `with conn.transaction():`"
@@ -100,6 +104,31 @@ class Connection(_Scoped, psycopg.Connection[Row]):
     Raises NoTenant for work outside of a scope, MixedTenants for a statement in another tenant's transaction, and
     TenantError in autocommit mode outside of ``conn.transaction()``. An empty statement is always sent.
     """
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A transaction around one statement in autocommit mode; nothing where a transaction is open."""
+        idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        if not self._autocommit or not idle or self.tenantry_state.free:
+            yield
+            return
+        with self.lock:
+            self.wait(self._open(b"BEGIN"))
+        self._alone = True
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # the caller sees what went wrong first
+                self._end(b"ROLLBACK")
+            raise
+        else:
+            self._end(b"COMMIT")
+        finally:
+            self._alone = False
+
+    def _end(self, statement: bytes) -> None:
+        with self.lock:
+            self.wait(super()._exec_command(statement))
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[Row]:
         if query:

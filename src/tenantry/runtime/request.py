@@ -97,6 +97,9 @@ class Refused:
     why: str
 
 
+IMPOSSIBLE = Refused(400, "this request names no possible tenant")
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """Who says which tenant: ``source`` and its ``value``, as it was sent."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from tenantry.errors import TenantError
 from tenantry.runtime.request import (
+    IMPOSSIBLE,
     Claim,
     Header,
     Known,
@@ -81,11 +82,11 @@ class TenantMiddleware:
             return body if isinstance(body, list | tuple) else _Body(body)
 
     def _find(self, request: Request) -> Known | Refused:
-        try:
-            said = named(self._sources, request)
-        except TenantError:
-            return Refused(400, "this request names no possible tenant")
         with no_tenant():
+            try:
+                said = named(self._sources, request)
+            except TenantError:
+                return IMPOSSIBLE
             return decide([self._lookup(each) for each in said])
 
 
