@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tenantry import introspect
-from tenantry.attacks import ATTACKS
+from tenantry.attacks import ATTACKS, DOORS, Door
 from tenantry.attacks.lab import How
 from tenantry.finding import Cell, ContextName, Mode, Outcome, Proof
 from tenantry.names import quote
@@ -78,8 +78,11 @@ def test_a_database_in_the_declared_state_holds(db: Database, key: str, mode: Mo
     assert [f for f in proof.findings if f.level == "error"] == []
     assert proof.proven
     assert proof.mode == mode
-    assert {o.object for o in proof.outcomes} == set(isolated.TABLES)
-    assert {o.attack for o in proof.outcomes} == {a.NAME for a in ATTACKS if mode == "full" or not a.WRITES}
+    assert set(isolated.TABLES) <= {o.object for o in proof.outcomes}
+    elsewhere = {"relation", "large", "pooler"}  # there is nothing of their kind
+    every = {a.NAME for a in ATTACKS if mode == "full" or not a.WRITES}
+    every |= {d.NAME for d in DOORS if mode == "full" or not d.WRITES}
+    assert {o.attack for o in proof.outcomes} == every - elsewhere
 
 
 def test_a_trail_without_events_is_judged_by_its_plan(db: Database) -> None:
@@ -117,10 +120,14 @@ def test_one_tenant_alone_can_be_proven(db: Database) -> None:
 ON_ROWS = [
     (name, table)
     for name in BY_NAME
-    if name not in ("reference", "trail")
+    if name not in ("reference", "trail", "upsert")
     for table in ("notes", "events", "accounts")
+    if (name, table) != ("alter", "events")  # a trigger needs the privilege on the partitions, too
 ]
-CASES = [*ON_ROWS, ("reference", "notes"), ("reference", "events"), ("trail", "audit_logs")]
+CASES = [
+    *ON_ROWS, ("reference", "notes"), ("reference", "events"), ("upsert", "notes"), ("upsert", "events"),
+    ("trail", "audit_logs"), ("oracle", "audit_logs"), ("alter", "audit_logs"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +154,62 @@ def test_sabotage_is_found_and_its_repair_too(shared: Database, name: str, table
         assert found.sql
     run(shared, *sabotage(attack.REPAIR, table))
     assert tried(shared, table, modes[0])[name].status == "held"
+
+
+def opened(db: Database, door: str, mode: Mode = "full") -> dict[str, Outcome]:
+    """What one other way to rows comes to, by object."""
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    found = outcomes(db.dsn, isolated.spec(db), catalog, frozenset(), how=How(mode), doors=frozenset({door}))
+    return {o.object: o for o in found}
+
+
+@pytest.mark.parametrize("door", [d for d in DOORS if d.SABOTAGE], ids=[d.NAME for d in DOORS if d.SABOTAGE])
+def test_sabotage_of_other_ways_is_found_and_its_repair_too(shared: Database, door: Door) -> None:
+    mode: Mode = "full" if door.WRITES else "safe"
+    held = opened(shared, door.NAME, mode)
+    assert {(o.status, o.control_fired) for o in held.values()} <= {("held", True)}, held
+    run(shared, *sabotage(door.SABOTAGE, "notes"))
+    found = [o for o in opened(shared, door.NAME, mode).values() if o.status == "breached"]
+    assert len(found) == 1, found
+    assert found[0].control_fired
+    assert found[0].sql
+    run(shared, *sabotage(door.REPAIR, "notes"))
+    assert opened(shared, door.NAME, mode) == held
+
+
+VIEWS = {
+    "asks whose rows they are": ("SELECT * FROM notes", "security_invoker", "held"),
+    "is its owner's": ("SELECT * FROM notes", "security_barrier", "breached"),
+    "counts, and each tenant its own": ("SELECT count(*) FROM notes", "security_invoker", "held"),
+    "counts everybody's": ("SELECT count(*) FROM notes", "security_barrier", "breached"),
+    "reads another one": ("SELECT * FROM inner_view", "security_invoker", "breached"),
+    "has a filter of its own": (
+        "SELECT * FROM notes WHERE tenant_id = current_setting('app.current_tenant_id', true)",
+        "security_barrier",
+        "held",
+    ),
+    "fails": ("SELECT 1 / (count(*) - count(*)) FROM notes", "security_invoker", "error"),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_judged_by_what_its_plan_asks(shared: Database, name: str) -> None:
+    query, option, status = VIEWS[name]
+    run(
+        shared,
+        "CREATE VIEW inner_view AS SELECT * FROM notes",
+        f"CREATE VIEW seen WITH ({option}) AS {query}",
+        "GRANT SELECT ON seen, inner_view TO {app}",
+        "REVOKE SELECT ON inner_view FROM {app}" if "inner" not in query else "SELECT 1",
+    )
+    try:
+        for mode in ("safe", "full"):
+            assert opened(shared, "relation", mode)["seen"].status == status, opened(shared, "relation", mode)
+        worlds = opened(shared, "worlds")["seen"]
+        assert worlds.status == ("breached" if status == "breached" else status), worlds
+    finally:
+        run(shared, "DROP VIEW seen, inner_view")
 
 
 def test_every_attack_has_a_sabotage_case() -> None:
@@ -179,7 +242,9 @@ def test_an_empty_table_is_no_evidence(db: Database) -> None:
     run(db, "DELETE FROM accounts")
     proof = attacked(db)
     assert outcome(proof, "plan", "accounts").status == "held"
-    found = [o for o in proof.outcomes if o.object == "accounts" and o.attack != "plan"]
+    assert outcome(proof, "oracle", "accounts").status == "error"
+    assert outcome(proof, "worlds", "accounts").status == "skipped"
+    found = [o for o in proof.outcomes if o.object == "accounts" and o.attack in ROWS[1:]]
     assert {(o.status, o.control_fired, o.detail) for o in found} == {
         ("error", False, "no rows: could not look")
     }

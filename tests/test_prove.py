@@ -229,7 +229,9 @@ def checksums(db: Database) -> dict[str, object]:
             ).fetchone()
             for table in isolated.TABLES
         }
-        return found | {"sequence": connection.execute("SELECT * FROM notes_id_seq").fetchone()}
+        return found | {
+            "sequence": connection.execute("SELECT last_value, is_called FROM notes_id_seq").fetchone()
+        }
 
 
 LEAKY = (

@@ -15,11 +15,12 @@ from datetime import datetime
 import psycopg
 
 from tenantry import checks, introspect, planner
-from tenantry.attacks import ATTACKS, plan
+from tenantry.attacks import ATTACKS, DOORS, plan
 from tenantry.attacks.aim import ghost, take
 from tenantry.attacks.application import App, application
 from tenantry.attacks.claims import Claim, Claims
 from tenantry.attacks.lab import How, Lab, Wire
+from tenantry.attacks.reach import Reach, reach
 from tenantry.attacks.target import Rights, Target, find, rights
 from tenantry.catalog import Catalog
 from tenantry.checks.waivers import Baseline
@@ -73,9 +74,13 @@ def outcomes(
     *,
     app_dsn: str | None = None,
     how: How = How(),  # noqa: B008 - a value
+    doors: Set[str] = frozenset(),
 ) -> tuple[Outcome, ...]:
-    """The attacks on some tables, by the names that people read; raises what :func:`prove` does, and when none is possible."""
-    found = _attacked(dsn, spec, catalog, app_dsn, how, tables).outcomes
+    """The attacks on some tables, by the names that people read, and some other ways to rows, by their attack.
+
+    Raises what :func:`prove` does, and when none is possible.
+    """
+    found = _attacked(dsn, spec, catalog, app_dsn, how, tables, doors).outcomes
     missing = tables - {o.object for o in found}
     return found + tuple(
         Outcome("all", name, "error", detail="could not look: nothing could be attacked here")
@@ -97,7 +102,7 @@ def examine(
     request = checks.Request(spec=spec, baseline=baseline)
     review = checks.check(dsn, request, app_dsn=app_dsn, now=now)
     left_out = tuple(line for line in review.not_looked_at if line != checks.NOTHING_TRIED)
-    found = _attacked(dsn, spec, catalog, app_dsn, how, None)
+    found = _attacked(dsn, spec, catalog, app_dsn, how)
     return Proof(
         when=now.isoformat(timespec="seconds"),
         server=f"PostgreSQL {catalog.server.version // 10000}.{catalog.server.version % 10000}, "
@@ -125,9 +130,15 @@ class _Found:
 
 
 def _attacked(
-    dsn: str, spec: Spec, catalog: Catalog, app_dsn: str | None, how: How, only: Set[str] | None
+    dsn: str,
+    spec: Spec,
+    catalog: Catalog,
+    app_dsn: str | None,
+    how: How,
+    only: Set[str] | None = None,
+    doors: Set[str] | None = None,
 ) -> _Found:
-    """The attacks on the tables that ``only`` names as people read them, or on all."""
+    """The attacks on the tables that ``only`` names as people read them, and through ``doors``; None for all."""
     targets, unfit = find(spec, catalog)
     found = _Found(f"{spec.roles.app} (not there)")
     found.findings += [Finding("target", "error", display(name), why) for name, why in unfit]
@@ -144,7 +155,11 @@ def _attacked(
         if tenants is not None:
             may = rights(admin.conn, app.role, names)
             able = {t.table.qname: replace(t, rights=may.get(t.table.qname, Rights())) for t in targets}
-            found.outcomes = attack(_lab(admin, app, spec, able, tenants, how), only)
+            lab = _lab(admin, app, spec, able, tenants, how)
+            found.outcomes = attack(lab, only)
+            if doors is None or doors:
+                reached = reach(lab, catalog, _scopes(spec, catalog))
+                found.outcomes += tuple(_doors(lab, reached, doors))
     return found
 
 
@@ -207,6 +222,17 @@ def _on(lab: Lab, target: Target) -> Iterator[Outcome]:
                 yield Outcome(one.NAME, target.label, "error", detail=_looked(error))
 
 
+def _doors(lab: Lab, reached: Reach, only: Set[str] | None) -> Iterator[Outcome]:
+    """The other ways to rows; one that cannot look ends with an error, and the next begins."""
+    for door in DOORS:
+        if (door.WRITES and not lab.how.writes) or (only is not None and door.NAME not in only):
+            continue
+        try:
+            yield from door.run(lab, reached)
+        except psycopg.Error as error:
+            yield Outcome(door.NAME, "database", "error", detail=_looked(error))
+
+
 def _looked(error: psycopg.Error) -> str:
     """Why a look-up failed; a lost connection is made again for the next one."""
     return f"could not look: {error.sqlstate or 'connection lost'} {error.diag.message_primary or str(error).strip()}"
@@ -229,15 +255,22 @@ def _preset(app: App, spec: Spec) -> Iterator[Finding]:
         )
 
 
-def _places(spec: Spec, catalog: Catalog) -> Iterator[Place]:
-    """Every table, with its scope in the spec's words."""
+def _scopes(spec: Spec, catalog: Catalog) -> Mapping[QName, str]:
+    """What the spec says of each table; partitions and children follow their parent."""
     scopes: dict[QName, str] = {QName(*n): r.scope for n, r in spec.tables.items()}
     scopes[spec.tenancy.tenants] = "tenants"
     if spec.audit:
         scopes[spec.audit.table] = "trail"
     for table in catalog.tables:
         for part in catalog.descendants(table.qname):
-            scopes.setdefault(part.qname, scopes.get(table.qname, "undecided"))
+            if table.qname in scopes:
+                scopes.setdefault(part.qname, scopes[table.qname])
+    return scopes
+
+
+def _places(spec: Spec, catalog: Catalog) -> Iterator[Place]:
+    """Every table, with its scope in the spec's words."""
+    scopes = _scopes(spec, catalog)
     for table in catalog.tables:
         references = dict.fromkeys(display(fk.references) for fk in table.foreign_keys if fk.references)
         scope = scopes.get(table.qname, "undecided")

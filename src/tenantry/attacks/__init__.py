@@ -8,10 +8,36 @@ column) and ``{setting}`` to fill in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
-from tenantry.attacks import delete, insert, lock, move, plan, prepared, read, reference, trail, update
+from tenantry.attacks import (
+    alter,
+    copying,
+    create,
+    delete,
+    escape,
+    insert,
+    large,
+    lock,
+    merge,
+    move,
+    oracle,
+    plan,
+    pooler,
+    prepared,
+    read,
+    reference,
+    relation,
+    sequence,
+    trail,
+    truncate,
+    update,
+    upsert,
+    worlds,
+)
 from tenantry.attacks.lab import Lab
+from tenantry.attacks.reach import Reach
 from tenantry.attacks.target import Aim, Target
 from tenantry.finding import Outcome
 
@@ -54,5 +80,42 @@ class Attack(Protocol):
 
 
 ATTACKS: tuple[Attack, ...] = (
-    plan, read, insert, update, move, delete, lock, prepared, reference, trail,
+    plan, read, insert, update, move, delete, lock, prepared, oracle, reference, upsert, merge, copying, truncate,
+    alter, trail,
 )  # fmt: skip
+
+
+class Door(Protocol):
+    """What a module offers that attacks something else than one table: the other ways to rows."""
+
+    @property
+    def NAME(self) -> str:
+        """One word, as reports call it."""
+        ...
+
+    @property
+    def WHY(self) -> str:
+        """What is lost when it is not refused, in one line."""
+        ...
+
+    @property
+    def WRITES(self) -> bool:
+        """Whether it writes before it rolls back: then it is not for production."""
+        ...
+
+    @property
+    def SABOTAGE(self) -> tuple[str, ...]:
+        """Statements after which the attack must breach somewhere."""
+        ...
+
+    @property
+    def REPAIR(self) -> tuple[str, ...]:
+        """Statements that undo the sabotage."""
+        ...
+
+    def run(self, lab: Lab, reach: Reach) -> Iterator[Outcome]:
+        """Attack each thing of its kind that there is. Raises psycopg.Error when a look-up fails."""
+        ...
+
+
+DOORS: tuple[Door, ...] = (relation, escape, large, sequence, create, worlds, pooler)

@@ -121,6 +121,21 @@ def another(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Ma
     return dict(zip(columns, row, strict=True)) if row else None
 
 
+def residents(lab: Lab) -> tuple[str, ...]:
+    """Two tenants with rows in one table, or the only one, or none."""
+    alone: tuple[str, ...] = ()
+    for target in (t for t in lab.targets.values() if t.kind == "tenant" and t.column):
+        owner = target.owner("t")
+        first = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL LIMIT 1")
+        if first is None:
+            continue
+        alone = alone or (str(first[0]),)
+        second = another(lab, target, str(first[0]), (target.column or "",))
+        if second is not None:
+            return str(first[0]), str(second[target.column or ""])
+    return alone
+
+
 def own(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:
     """The columns, as text, of a row of that tenant."""
     values = ", ".join(f"t.{quote(c)}::text" for c in columns)

@@ -58,8 +58,12 @@ def insert(aim: Aim, allowed: frozenset[str]) -> str | None:
 
 def update(target: Target, column: Column) -> str:
     """``UPDATE … SET`` that reads no column; the value raises 22012 on the first row that is reached."""
-    value = f"CASE WHEN 1 / {_NEVER} = 1 THEN NULL::{column.type} END"
-    return f"UPDATE {target.sql} SET {quote(column.name)} = {value}"
+    return f"UPDATE {target.sql} SET {quote(column.name)} = {raises(column)}"
+
+
+def raises(column: Column) -> str:
+    """A value for a column that raises 22012 when it is evaluated, and reads nothing."""
+    return f"CASE WHEN 1 / {_NEVER} = 1 THEN NULL::{column.type} END"
 
 
 def move(target: Target, values: Mapping[str, str | None], allowed: frozenset[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from tenantry.session import Conn
 TRIPWIRE = "RETURNING 1 / floor(random())::int"
 COSTLY = 500_000.0  # the planner's cost of a scan that is not made in production: some seconds
 
+_REPEATABLE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _LIMITS = {
     "lock_timeout": "200ms",
     "statement_timeout": "10s",
@@ -91,12 +92,13 @@ class Wire:
 class How:
     """How far a proof goes. ``costly``: no scan that the planner finds dearer is made in production.
 
-    ``triggers``: user BEFORE triggers may fire in production, too.
+    ``triggers``: user BEFORE triggers may fire in production, too. ``pooler_dsn``: the application's way through its pooler.
     """
 
     mode: Mode = "safe"
     triggers: bool = False
     costly: float = COSTLY
+    pooler_dsn: str | None = None
 
     @property
     def writes(self) -> bool:
@@ -148,26 +150,27 @@ class Lab:
         return f"trigger {name} would fire: judged by its plan and its policies" if name else ""
 
     @contextmanager
-    def as_app(self, context: Context) -> Iterator[Run]:
-        """Statements as the application's role under ``context``, then ROLLBACK."""
+    def as_app(self, context: Context, snapshot: str = "") -> Iterator[Run]:
+        """Statements as the application's role under ``context``, then ROLLBACK; at the moment of a ``snapshot``."""
         settings = dict(_LIMITS)
         if context.tenant is not None:
             settings |= self.settings(context.tenant)
         if self.assume:
             settings |= {"row_security": "on", "role": self.role}
         wire = self.fresh if context.tenant is None else self.app
-        with _rolled_back(wire.conn, settings) as run:
+        first = [_REPEATABLE, f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"] if snapshot else []
+        with _rolled_back(wire.conn, settings, first) as run:
             yield run
 
     @contextmanager
-    def as_admin(self, role: str | None = None) -> Iterator[Run]:
+    def as_admin(self, role: str | None = None, *, snapshot: bool = False) -> Iterator[Run]:
         """Statements as the administrator, or as ``role`` that it takes; then ROLLBACK.
 
         With row_security off, a row that a policy would hide from the administrator raises 42501 instead
         of being left out.
         """
         settings = _LIMITS | ({"row_security": "on", "role": role} if role else {"row_security": "off"})
-        with _rolled_back(self.admin.conn, settings) as run:
+        with _rolled_back(self.admin.conn, settings, [_REPEATABLE] if snapshot else []) as run:
             yield run
 
     def switch(self, context: Context) -> str:
@@ -202,8 +205,12 @@ def set_all(settings: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _rolled_back(connection: psycopg.Connection[Any], settings: Mapping[str, str]) -> Iterator[Run]:
+def _rolled_back(
+    connection: psycopg.Connection[Any], settings: Mapping[str, str], first: Sequence[str] = ()
+) -> Iterator[Run]:
     with connection.transaction(force_rollback=True):
+        for statement in first:
+            connection.execute(statement.encode())
         connection.execute(set_all(settings).encode())
         yield lambda statement: answer(connection, statement)
 
@@ -211,6 +218,8 @@ def _rolled_back(connection: psycopg.Connection[Any], settings: Mapping[str, str
 def answer(connection: psycopg.Connection[Any], statement: str) -> Result:
     """Send one statement. Raises psycopg.OperationalError when the connection is lost: that is no answer."""
     try:
+        if statement.startswith("COPY "):
+            return _copied(connection, statement)
         cursor = connection.execute(statement.encode())
     except psycopg.Error as error:
         if error.sqlstate is None or connection.closed:
@@ -223,3 +232,11 @@ def answer(connection: psycopg.Connection[Any], statement: str) -> Result:
         )
     first = cursor.fetchone() if cursor.description else None
     return Result(rows=max(cursor.rowcount, 0), first=first)
+
+
+def _copied(connection: psycopg.Connection[Any], statement: str) -> Result:
+    """COPY: how many rows came out; none goes in."""
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        if statement.endswith("FROM STDIN"):
+            return Result()
+        return Result(rows=sum(bytes(block).count(b"\n") for block in copy))

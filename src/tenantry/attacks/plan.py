@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,20 +49,22 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     statements += [f"UPDATE {target.sql} SET {quote(change)} = NULL"] if change else []
     ghost = lab.nobody[0]
     with lab.as_app(ghost) as run_:
-        tries = [_try(target, ghost, statement, run_) for statement in statements]
+        tries = [planned([target], ghost, statement, run_) for statement in statements]
     with lab.as_admin() as run_:
         seen = run_(_EXPLAIN + statements[0])
     bare = [s for s in scans(seen) if s.relation in target.family and not carries(s, target.border)]
     return judge(lab, NAME, target.label, tries, Control(seen, bool(bare)))
 
 
-def _try(target: Target, context: Context, statement: str, run_: Run) -> Try:
+def planned(targets: Iterable[Target], context: Context, statement: str, run_: Run) -> Try:
+    """The plan of one statement: each scan of any of the tables must ask whose row it is."""
     run_("SAVEPOINT plan")
     answer = run_(_EXPLAIN + statement)
     run_("ROLLBACK TO SAVEPOINT plan")
     if answer.sqlstate:
         return Try(context, _EXPLAIN + statement, answer, meaning(answer))
-    bare = [s for s in scans(answer) if s.relation in target.family and not carries(s, target.border)]
+    border = {name: t.border for t in targets for name in t.family}
+    bare = [s for s in scans(answer) if s.relation in border and not carries(s, border[s.relation])]
     if not bare:
         return Try(context, _EXPLAIN + statement, answer, "refused")
     said = f"{bare[0].node} on {display(bare[0].relation)} asks "
@@ -100,6 +102,11 @@ def _below(node: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(node[key]) for key in (*_CONDITIONS, "One-Time Filter") if key in node)
     for inner in node.get("Plans", ()):
         yield from _below(inner)
+
+
+def calls(answer: Result) -> bool:
+    """Whether a plan reads rows out of functions, which say nothing of where they have them from."""
+    return "Function Scan" in json.dumps(answer.first[0] if answer.first else "")
 
 
 def dear(lab: Lab, target: Target) -> str:

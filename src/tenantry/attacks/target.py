@@ -23,7 +23,7 @@ Kind = Literal["tenant", "through", "tenants", "trail"]
 class Rights:
     """What the application's role may do with a table, by whatever way it got the privilege.
 
-    ``select`` is about any column, ``whole`` about the table (needed to name a row by its place);
+    ``select`` is about any column, ``columns`` are those, ``whole`` is about the table (needed to name a row by its place);
     ``insert`` and ``update`` are columns; ``words`` are all privileges that it has on the table or a column.
     """
 
@@ -32,6 +32,7 @@ class Rights:
     insert: frozenset[str] = frozenset()
     update: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,10 @@ SELECT n.nspname, c.relname,
     ARRAY(SELECT p FROM pg_catalog.unnest(
             ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
         WHERE s.usage AND (pg_catalog.has_table_privilege(%(role)s, c.oid, p)
-        OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p)
+        OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p),
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
+        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT') ORDER BY a.attnum)
 FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])) AS w (nspname, relname)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.nspname
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname
@@ -262,6 +266,8 @@ def rights(admin: psycopg.Connection[Any], role: str, names: Sequence[QName]) ->
     """What ``role`` may do with each of the relations; one query."""
     parameters = {"role": role, "schemas": [n.schema for n in names], "names": [n.name for n in names]}
     return {
-        QName(schema, name): Rights(select, whole, frozenset(insert), frozenset(update), frozenset(table))
-        for schema, name, select, whole, insert, update, table in admin.execute(_RIGHTS, parameters)
+        QName(schema, name): Rights(
+            select, whole, frozenset(insert), frozenset(update), frozenset(table), frozenset(read)
+        )
+        for schema, name, select, whole, insert, update, table, read in admin.execute(_RIGHTS, parameters)
     }

@@ -26,22 +26,22 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     target = aim.target
     if trigger := lab.stays(target, "update", rows=False):
         return skipped(NAME, aim, trigger)
-    column = _column(target)
-    start, end = forms.update(target, column), ""
+    chosen = column(target)
+    start, end = forms.update(target, chosen), ""
     if lab.how.writes:
-        value = aim.row[column.name] if column.name in target.border else None
-        start, end = f"UPDATE {target.sql} SET {assign({column.name: value})}", f" {TRIPWIRE}"
+        value = aim.row[chosen.name] if chosen.name in target.border else None
+        start, end = f"UPDATE {target.sql} SET {assign({chosen.name: value})}", f" {TRIPWIRE}"
     return matrix(
         lab,
         aim,
         NAME,
         blind=f"{start}{end}",
         aimed=f"{start} WHERE {aim.where}{end}",
-        allowed=target.rights.select and column.name in target.rights.update,
+        allowed=target.rights.select and chosen.name in target.rights.update,
     )
 
 
-def _column(target: Target) -> Column:
+def column(target: Target) -> Column:
     """One outside all keys and partition bounds, if there is one; rather not one that says whose row it is."""
     table = target.table
     busy = {c for k in table.constraints if k.kind not in ("check", "not_null") for c in k.columns}

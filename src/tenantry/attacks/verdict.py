@@ -30,6 +30,12 @@ class Try:
     meaning: Meaning
     shown: str = ""
 
+    def ran(self) -> Try:
+        """Read anew where a statement must not run at all, whatever it touches."""
+        if self.result.sqlstate == _INSUFFICIENT_PRIVILEGE:
+            return replace(self, meaning="refused")
+        return replace(self, meaning="unclear" if self.result.sqlstate else "reached")
+
 
 @dataclass(frozen=True, slots=True)
 class Control:

@@ -1,0 +1,101 @@
+"""What the application can reach beside the tables that are known to be tenants'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from tenantry.attacks.lab import Lab
+from tenantry.catalog import Catalog
+from tenantry.names import QName, display, qualified
+
+_KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation that the application reads or writes. ``tenants``: it shows what tables of tenants hold.
+
+    ``scope`` is what the spec says of it, if it says anything.
+    """
+
+    name: QName
+    kind: str
+    columns: tuple[str, ...]
+    words: frozenset[str]
+    tenants: bool = False
+    scope: str = ""
+
+    @property
+    def sql(self) -> str:
+        return qualified(self.name)
+
+    @property
+    def label(self) -> str:
+        return display(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that the application calls, with the arguments that must be given."""
+
+    name: QName
+    types: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return f"{display(self.name)}({', '.join(self.types)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Everything that the application can reach. ``relations`` leaves out the tables that are targets."""
+
+    catalog: Catalog
+    relations: tuple[Relation, ...]
+    functions: tuple[Function, ...]
+
+
+def reach(lab: Lab, catalog: Catalog, scopes: Mapping[QName, str]) -> Reach:
+    """Ask the server; the privileges of the role count, by whatever way it has them."""
+    admin = lab.admin.conn
+    found = admin.execute(_load("reach"), {"role": lab.role}).fetchall()
+    relations = (
+        Relation(QName(s, n), _KINDS[kind], tuple(columns), frozenset(words))
+        for s, n, kind, columns, words in found
+    )
+    below = _below(catalog)
+    return Reach(
+        catalog,
+        tuple(
+            Relation(
+                r.name, r.kind, r.columns, r.words,
+                bool(below.get(r.name, frozenset()) & lab.targets.keys()),
+                scopes.get(r.name, ""),
+            )
+            for r in relations
+            if r.name not in lab.targets
+        ),
+        tuple(
+            Function(QName(s, n), tuple(types), tuple(names))
+            for s, n, types, names in admin.execute(_load("functions"), {"role": lab.role})
+        ),
+    )  # fmt: skip
+
+
+def _load(name: str) -> bytes:
+    return (resources.files("tenantry.attacks") / f"{name}.sql").read_bytes()
+
+
+def _below(catalog: Catalog) -> Mapping[QName, frozenset[QName]]:
+    """Every relation that a view reads, through other views too."""
+    direct = {v.qname: frozenset(v.reads) for v in catalog.views}
+
+    def all_of(name: QName, seen: frozenset[QName]) -> Iterator[QName]:
+        for read in direct.get(name, frozenset()) - seen:
+            yield read
+            yield from all_of(read, seen | {read})
+
+    return {name: frozenset(all_of(name, frozenset({name}))) for name in direct}

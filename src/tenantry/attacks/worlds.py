@@ -1,0 +1,210 @@
+"""Two worlds: whatever a tenant can read must not change when another tenant's rows are gone.
+
+Nothing is assumed about how a leak would work, so views, materialized views and functions are judged, too. One transaction,
+rolled back: not for production. It says nothing of EXPLAIN, timing and sequences, nor of foreign servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tenantry.attacks import lab as at
+from tenantry.attacks.aim import residents
+from tenantry.attacks.lab import Lab, Result, Run
+from tenantry.attacks.reach import Function, Reach
+from tenantry.attacks.target import Target
+from tenantry.finding import Cell, Outcome
+from tenantry.names import literal, qualified, quote
+
+NAME = "worlds"
+WHY = "What a tenant reads depends on rows of another tenant, whatever the way."
+WRITES = True
+SABOTAGE = (
+    "CREATE MATERIALIZED VIEW sabotage AS SELECT count(*) FROM {table}",
+    "GRANT SELECT ON sabotage TO PUBLIC",
+)
+REPAIR = ("DROP MATERIALIZED VIEW sabotage",)
+
+_PATIENCE = {"statement_timeout": "60s", "lock_timeout": "1s"}
+_REFUSALS = ("42501", "P0001")  # of a function: it may not, or it says no
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Something that the application can read, and the query that puts all of it into one row."""
+
+    label: str
+    query: str
+    function: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An output before and after, for one observer, and how many rows were taken away between."""
+
+    observer: str
+    before: Result
+    after: Result
+    removed: int  # of a table, its own
+
+
+def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
+    """Both ways round, for two tenants that have rows. Of one tenant alone there is nothing to say, and nothing is said."""
+    pair = residents(lab)
+    if len(pair) < 2:
+        return
+    found: dict[Output, list[Seen]] = {}
+    for observer, gone in (pair, pair[::-1]):
+        outputs = [*_relations(lab, reach), *_functions(lab, reach, gone)]
+        for output, seen in _watched(lab, reach, outputs, observer, gone):
+            found.setdefault(output, []).append(seen)
+    for label in dict.fromkeys(o.label for o in found):
+        yield _judged(lab, {o: s for o, s in found.items() if o.label == label}, label)
+
+
+def _relations(lab: Lab, reach: Reach) -> Iterator[Output]:
+    readable = {
+        t.label: (t.sql, tuple(sorted(t.rights.columns))) for t in lab.targets.values() if t.rights.select
+    }
+    readable |= {
+        r.label: (r.sql, r.columns) for r in reach.relations if r.columns and r.kind != "foreign table"
+    }
+    for label, (sql, names) in sorted(readable.items()):
+        row = ", ".join(f"t.{quote(c)}" for c in names)
+        yield Output(label, _digest(f"ROW({row})::text", f"{sql} AS t"))
+
+
+def _digest(value: str, source: str) -> str:
+    return (
+        f"SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended({value}, 0)) FROM {source}"
+    )
+
+
+def _functions(lab: Lab, reach: Reach, gone: str) -> Iterator[Output]:
+    """Each with arguments that point at the tenant that will be gone: its id, and keys of its rows."""
+    keys = list(_keys(lab, gone)) if any(f.types for f in reach.functions) else []
+    for function in reach.functions:
+        for given in _arguments(function, keys):
+            call = f"{qualified(function.name)}({', '.join(given)}) AS t"
+            yield Output(function.label, _digest("t::text", call), function=True)
+
+
+def _keys(lab: Lab, gone: str) -> Iterator[tuple[str, str, str]]:
+    """Table, type and value of the key of one row in each table, the tenants' own first."""
+    for target in sorted(lab.targets.values(), key=lambda t: t.kind != "tenants"):
+        key = target.table.primary_key
+        names = (target.column,) if target.kind == "tenants" else key.columns if key else ()
+        column = target.table.column(names[0] or "") if len(names) == 1 else None
+        if column is None:
+            continue
+        where = f"{target.owner('t')} = {literal(gone)}"
+        row = lab.look(f"SELECT t.{quote(column.name)}::text FROM {target.sql} AS t WHERE {where} LIMIT 1")
+        if row:
+            yield target.table.name, column.base, str(row[0])
+
+
+def _arguments(function: Function, keys: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, ...]]:
+    """A few ways to call it: one without arguments, else one for each key whose type fits all that fit any."""
+    if not function.types:
+        yield ()
+        return
+    tried: set[tuple[str, ...]] = set()
+    for _, type_, value in keys:
+        given = tuple(
+            f"{literal(value)}::{t}" if t == type_ or {t, type_} <= _TEXTS else f"NULL::{t}"
+            for t in function.types
+        )
+        if any(not g.startswith("NULL::") for g in given) and given not in tried and len(tried) < 4:
+            tried.add(given)
+            yield given
+
+
+_TEXTS = {"text", "character varying"}
+
+
+def _watched(
+    lab: Lab, reach: Reach, outputs: Sequence[Output], observer: str, gone: str
+) -> Iterator[tuple[Output, Seen]]:
+    with lab.as_admin() as run_:
+        run_(at.set_all(_PATIENCE))
+        before = _snapshot(lab, run_, outputs, observer)
+        removed = _remove(lab, run_, gone)
+        for view in reach.catalog.views:
+            if view.materialized:
+                _safely(run_, f"REFRESH MATERIALIZED VIEW {qualified(view.qname)}")
+        after = _snapshot(lab, run_, outputs, observer)
+    for output in outputs:
+        own = removed.get(output.label, sum(removed.values()))
+        yield output, Seen(observer, before[output], after[output], own)
+
+
+def _snapshot(lab: Lab, run_: Run, outputs: Sequence[Output], observer: str) -> Mapping[Output, Result]:
+    """Everything as the application sees it; the role and the tenant end with the savepoint."""
+    run_("SAVEPOINT observer")
+    run_(at.set_all({**lab.settings(observer), "row_security": "on", "role": lab.role}))
+    found = {output: _safely(run_, output.query) for output in outputs}
+    run_("ROLLBACK TO SAVEPOINT observer")
+    return found
+
+
+def _safely(run_: Run, statement: str) -> Result:
+    run_("SAVEPOINT one")
+    result = run_(statement)
+    run_("ROLLBACK TO SAVEPOINT one" if result.sqlstate else "RELEASE SAVEPOINT one")
+    return result
+
+
+def _remove(lab: Lab, run_: Run, gone: str) -> Mapping[str, int]:
+    """Delete every row of a tenant, those that are found through others first; triggers and foreign keys rest.
+
+    Returns the number of rows by table; a partition has those of the table that it is a part of.
+    """
+    run_(at.set_all({"session_replication_role": "replica"}))
+    removed: dict[str, int] = {}
+    for target in sorted(lab.targets.values(), key=_depth, reverse=True):
+        for trigger in target.table.triggers:
+            if trigger.enabled == "A":  # fires even so
+                _safely(run_, f"ALTER TABLE {target.sql} DISABLE TRIGGER {quote(trigger.name)}")
+        mine = f"t.{quote(target.column)}" if target.column else target.owner("t")
+        done = _safely(run_, f"DELETE FROM {target.sql} AS t WHERE {mine} = {literal(gone)}")
+        removed[target.label] = done.rows
+    run_(at.set_all({"session_replication_role": "origin"}))
+    return removed
+
+
+def _depth(target: Target) -> int:
+    return 1 + _depth(target.parent) if target.parent else 0 if target.kind == "tenants" else 1
+
+
+def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome:
+    tries = sum(2 * len(seen) for seen in found.values())
+    removed = max(s.removed for seen in found.values() for s in seen)
+    base = Outcome(NAME, label, "held", tries, removed > 0, cells=(Cell("tenant", "held"),))
+    for output, seen in found.items():
+        for one in seen:
+            if _differs(one):
+                told = f"{_told(one.before)} before and {_told(one.after)} after every row of another tenant was removed"
+                sql = lab.replay(at.tenant(one.observer), output.query)
+                cells = (Cell("tenant", "breached"),)
+                return replace(
+                    base, status="breached", detail=f"as tenant {one.observer}: {told}", sql=sql, cells=cells
+                )
+    failed = [(o, s) for o, seen in found.items() for s in seen if s.before.sqlstate]
+    bad = next((s.before for o, s in failed if not (o.function and s.before.sqlstate in _REFUSALS)), None)
+    if bad is not None:
+        return replace(base, status="error", detail=f"could not look: {bad.sqlstate} {bad.message}", cells=())
+    if not removed:
+        told = "no row of another tenant to remove: judged by the plan and the policies"
+        return replace(base, status="skipped", detail=told, cells=())
+    return base
+
+
+def _differs(seen: Seen) -> bool:
+    return (seen.before.sqlstate, seen.before.first) != (seen.after.sqlstate, seen.after.first)
+
+
+def _told(result: Result) -> str:
+    if result.sqlstate:
+        return result.sqlstate
+    return f"{result.first[0]} rows (checksum {result.first[1]})" if result.first else "nothing"
