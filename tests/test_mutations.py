@@ -89,7 +89,8 @@ def test_without_a_sabotage_there_is_silence(made: Any, world: str) -> None:
         later = {c.slug for c in checks.all_checks() if c.since * 10_000 > version}
         assert set(found.clean.skipped) <= later
     assert bool(found.outcomes) == bool(found.kind.attacked)
-    assert {o.status for o in found.outcomes if o.attack != "reference"} <= {"held"}
+    odd = [o for o in found.outcomes if o.attack != "reference" and o.status != "held"]
+    assert [o for o in odd if not (o.status == "skipped" and o.detail.startswith("no events yet"))] == []
 
 
 def test_there_are_enough_and_each_check_and_attack_has_its_own() -> None:

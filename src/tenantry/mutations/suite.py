@@ -51,6 +51,8 @@ def _attacks(kind: worlds.Kind) -> Iterator[Mutation]:
                 tables = [t for t in kind.attacked if t == kind.names.get("trail")]
             case "reference":
                 tables = list(kind.references)
+            case "alter":  # a trigger of a partitioned table needs the privilege on each partition, too
+                tables = [t for t in kind.attacked if t not in kind.partitioned]
             case _:
                 tables = [t for t in kind.attacked if t != kind.names.get("trail")]
         for table in tables:

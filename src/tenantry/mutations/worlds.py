@@ -35,7 +35,8 @@ _BRACES = re.compile(r"\{(\w+)\}")
 class Kind:
     """A world as its files describe it. ``attacked`` are tables, and what says whose a row is; none: no live layer.
 
-    ``references`` are those of them that refer to other tenant tables. ``everywhere``: those mutations are tried here.
+    ``references`` are those of them that refer to other tenant tables, ``partitioned`` those with partitions.
+    ``everywhere``: those mutations are tried here.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Kind:
     names: Mapping[str, str]
     attacked: Mapping[str, str]
     references: tuple[str, ...]
+    partitioned: tuple[str, ...]
     everywhere: bool
     spec: Mapping[str, Any] | None
     before: str
@@ -93,6 +95,7 @@ def kind(name: str) -> Kind:
         names=told["names"],
         attacked=told.get("attacked", {}),
         references=tuple(told.get("references", ())),
+        partitioned=tuple(told.get("partitioned", ())),
         everywhere=told.get("everywhere", False),
         spec=told.get("spec"),
         before=_text(files / f"{name}.sql"),
