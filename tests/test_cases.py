@@ -182,6 +182,8 @@ def _check_proven(subject: Subject) -> None:
     assert [f for f in (*proof.findings, *known) if f.level == "error"] == []
     assert proof.outcomes, "nothing was attacked"
     open_ = [o for o in proof.outcomes if o.status != "held" or not o.control_fired]
+    # Cases have rows of one tenant, and no events: nothing to compare, and nobody to be gone.
+    open_ = [o for o in open_ if (o.attack, o.status) not in (("worlds", "skipped"), ("oracle", "skipped"))]
     assert sorted(f"{o.attack} {o.object}: {o.status}" for o in open_) == subject.case.unproven, open_
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab, Result
 from tenantry.attacks.target import Aim, Target
-from tenantry.attacks.verdict import Control, Meaning, Try, attempt, judge
+from tenantry.attacks.verdict import Control, Meaning, Try, attempt, judge, ran
 from tenantry.finding import Outcome
 from tenantry.names import quote
 
@@ -32,7 +32,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     tries = [Try(t.context, t.statement, t.result, _read(t.result)) for t in tries]
     with lab.as_admin() as run_:
         check = run_(statements[0])
-    return judge(lab, NAME, target.label, tries, Control(check, check.sqlstate in ("", "P0001")))
+    return judge(lab, NAME, target.label, tries, Control(check, ran(lab, check)))
 
 
 def _statements(target: Target) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tenantry.attacks.lab import UNSET, Lab
 from tenantry.attacks.reach import Reach
-from tenantry.attacks.verdict import Control, attempt, judge
+from tenantry.attacks.verdict import Control, attempt, judge, ran
 from tenantry.finding import Outcome
 from tenantry.names import QName, qualified
 
@@ -26,4 +26,4 @@ def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
         with lab.as_admin() as run_:
             check = run_(statement)
         tries = [attempt(lab, UNSET, statement).ran()]
-        yield judge(lab, NAME, schema.name, tries, Control(check, not check.sqlstate))
+        yield judge(lab, NAME, schema.name, tries, Control(check, ran(lab, check)))

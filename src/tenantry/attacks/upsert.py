@@ -33,7 +33,9 @@ def applies(target: Target) -> bool:
 
 def _key(target: Target) -> tuple[str, ...] | None:
     keys = (
-        c.columns for c in target.table.constraints if c.kind in ("primary", "unique") and not c.deferrable
+        c.columns
+        for c in target.table.constraints
+        if c.kind in ("primary", "unique") and not c.deferrable and not c.period
     )
     return next((k for k in keys if target.column not in k), None)
 

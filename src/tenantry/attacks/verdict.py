@@ -66,6 +66,14 @@ def fired(result: Result) -> bool:
     return meaning(result) == "reached" or result.sqlstate == _RAISED
 
 
+def ran(lab: Lab, result: Result) -> bool:
+    """True when the administrator's DDL ran, or an event trigger refused it: nothing else refuses a superuser."""
+    if result.sqlstate in ("", _RAISED):
+        return True
+    superuser = "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper"
+    return result.sqlstate == _INSUFFICIENT_PRIVILEGE and lab.look(superuser) is not None
+
+
 def attempt(lab: Lab, context: Context, statement: str, shown: str = "") -> Try:
     """Send one statement as the application under ``context``, rolled back."""
     with lab.as_app(context) as run:
