@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,9 @@ def configure() -> None:
             DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         )
         django.setup()
+
+
+_numbers = itertools.count(1)
 
 
 def options(dsn: str, **more: Any) -> dict[str, Any]:
@@ -112,9 +116,8 @@ def django_pool(pool: type, pooled: bool) -> Any:
             chosen["prepare_threshold"] = 5
         if pooled:
             chosen["pool"] = {"min_size": size, "max_size": size, "timeout": 5}
-        free = [
-            wrapper(dsn, f"django{n}" if not pooled else "pooled", OPTIONS=dict(chosen)) for n in range(size)
-        ]
+        name = f"pooled{next(_numbers)}"  # Django has one pool for each alias
+        free = [wrapper(dsn, f"django{n}" if not pooled else name, OPTIONS=dict(chosen)) for n in range(size)]
         made = list(free)
 
         @asynccontextmanager

@@ -14,6 +14,7 @@ from tenantry.finding import Cell, ContextName, Mode, Outcome, Proof
 from tenantry.names import quote
 from tenantry.prove import examine, outcomes
 from tests import isolated
+from tests.pgbouncer import ABSENT, PROGRAM, pooled
 from tests.servers import Database, Server
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -342,3 +343,31 @@ def test_one_tenant_alone_says_nothing_about_a_key_that_does_not_name_the_tenant
     proof = attacked(db)
     assert outcome(proof, "reference", "notes").status == "error"
     assert not proof.proven
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
+@pytest.mark.parametrize(
+    ("mode", "reset", "expected"),
+    [("transaction", "", "breached"), ("session", "DISCARD ALL", "held"), ("session", "", "breached")],
+)
+def test_a_pooler_that_hands_a_tenant_on_is_found(
+    shared: Database, mode: str, reset: str, expected: str
+) -> None:
+    with pooled(shared, isolated.names(shared).app, mode=mode, reset=reset) as dsn:
+        with shared.connect() as connection:
+            catalog = introspect.read(connection)
+        found = outcomes(
+            shared.dsn, isolated.spec(shared), catalog, frozenset(),
+            how=How("full", pooler_dsn=dsn), doors=frozenset({"pooler"}),
+        )  # fmt: skip
+    assert [(o.object, o.status, o.control_fired) for o in found] == [("pooler", expected, True)]
+
+
+def test_a_pooler_that_does_not_answer_is_no_evidence(shared: Database) -> None:
+    with shared.connect() as connection:
+        catalog = introspect.read(connection)
+    nowhere = How("full", pooler_dsn="host=127.0.0.1 port=1")
+    found = outcomes(
+        shared.dsn, isolated.spec(shared), catalog, frozenset(), how=nowhere, doors=frozenset({"pooler"})
+    )
+    assert [(o.status, o.control_fired) for o in found] == [("error", False)]

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 import re
-import shutil
-import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
 
 import psycopg
 import pytest
 
 from tenantry.runtime import tenant
 from tests import runtime_adapters as adapters
+from tests.pgbouncer import ABSENT, PROGRAM, pooled
 from tests.runtime_adapters import DEFAULT, EMPTY
 from tests.runtime_scenarios import READ, SCENARIOS, A, B, Scenario, World, all_rows
 from tests.servers import Database, Server
 
-PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason="NOT TESTED HERE: pgbouncer is not there (Debian: apt-get install pgbouncer)"
-)
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
 # A client of a transaction pooler has no session of its own, and is handed another's backend on purpose.
 NOT_THERE = {"a_temporary_table", "a_held_cursor"}
-CONFIG = """
-[databases]
-{name} = host={host} port={port} user={app} dbname={name}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {listen}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 1
-server_reset_query =
-ignore_startup_parameters = extra_float_digits
-logfile = {directory}/log
-"""
 
 
 @pytest.fixture(scope="module")
@@ -61,43 +36,8 @@ def database(server: Server) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def bouncer(database: Database) -> Iterator[str]:
     """The DSN of a PgBouncer with one connection to the database."""
-    assert PROGRAM is not None
-    where = parse_qs(urlsplit(database.dsn).query)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
-        directory = Path(name)
-        owner = Path(where["host"][0]).stat().st_uid  # who may enter the directory of the server's socket
-        file = directory / "pgbouncer.ini"
-        values = {"host": where["host"][0], "port": where["port"][0], "name": database.name, "listen": port}
-        file.write_text(CONFIG.format(**values, app=database.role("app"), directory=directory))
-        for path in (directory, file):
-            os.chown(path, owner, -1)
-        user = ["-u", pwd.getpwuid(owner).pw_name] if os.getuid() == 0 else []
-        process = subprocess.Popen([PROGRAM, "-q", *user, str(file)], stderr=subprocess.DEVNULL)
-        try:
-            dsn = f"postgresql://{quote(database.role('app'))}@127.0.0.1:{port}/{database.name}"
-            _wait(dsn, process)
-            yield dsn
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait(dsn: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        assert process.poll() is None, "pgbouncer ended"
-        try:
-            with psycopg.connect(dsn, connect_timeout=2):
-                return
-        except psycopg.OperationalError:
-            time.sleep(0.1)
-    raise AssertionError("pgbouncer does not answer")
+    with pooled(database, database.role("app")) as dsn:
+        yield dsn
 
 
 @pytest.fixture

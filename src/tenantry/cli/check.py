@@ -37,7 +37,8 @@ def check(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            envvar="TENANTRY_BASELINE", help="An earlier report as JSON: what it has does not count again."
+            envvar="TENANTRY_BASELINE",
+            help="A report of `tenantry check` as JSON: findings that it has do not count again.",
         ),
     ] = None,
     format_: ReportFormatOption = ReportFormat.text,

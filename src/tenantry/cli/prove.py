@@ -48,6 +48,13 @@ def prove(
             help="With --safe: a table that can only be read whole, at more than this cost of the planner, is judged by its plan.",
         ),
     ] = COSTLY,
+    pooler_dsn: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TENANTRY_POOLER_DSN",
+            help="With --full: the application's way through its pooler, to see whether it hands a tenant on.",
+        ),
+    ] = None,
     lab: Annotated[
         bool,
         typer.Option(
@@ -77,7 +84,11 @@ def prove(
     """Check and attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
     if self_test:
         return prove_the_prover(context, dsn, format_)
-    how = How("full" if full else "safe", fire_triggers, costly)
+    if pooler_dsn is not None and not full:
+        raise SpecError(
+            "--pooler-dsn: goes with --full, since a setting of a session is changed there; add it"
+        )
+    how = How("full" if full else "safe", fire_triggers, costly, pooler_dsn)
     declared, now = spec.load(spec_file), datetime.now(UTC)
     known = waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None
     if lab:
