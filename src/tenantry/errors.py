@@ -8,6 +8,7 @@
     │   ├── LockTimeout gave up after n tries
     │   └── Drift       the catalog is not the one the plan was made for
     ├── TamperError     the trail is broken at a record
+    ├── EventError      an event that the trail does not take
     └── TenantError     runtime
         ├── NoTenant      work outside a tenant scope
         ├── MixedTenants  one tenant's work in the scope or transaction of another
@@ -75,6 +76,10 @@ class Drift(ApplyError):
 
 class TamperError(TenantryError):
     """The audit trail is broken at a record."""
+
+
+class EventError(TenantryError):
+    """An event that the trail does not take; the message says which, why, and what to give."""
 
 
 class TenantError(TenantryError):
