@@ -19,15 +19,18 @@ JOIN pg_catalog.pg_attribute AS a
   ON a.attrelid = arm.rel AND a.attnum = (arm.read ->> 'column')::pg_catalog.int2
 WHERE arm.form = 'tenant' AND arm.read -> 'traits' ? 'bare-text'
   AND NOT EXISTS (
-      -- A CHECK on that column alone, here or on what it refers to: what it says is taken on trust.
-      SELECT FROM pg_catalog.pg_constraint AS c
-      WHERE c.contype = 'c' AND c.convalidated AND (
-          c.conrelid = arm.rel AND c.conkey = ARRAY[a.attnum]
-          OR EXISTS (
-              SELECT FROM pg_catalog.pg_constraint AS f
-              WHERE f.contype = 'f' AND f.conrelid = arm.rel AND f.conkey = ARRAY[a.attnum]
-                AND c.conrelid = f.confrelid AND c.conkey = f.confkey
-          )
-      )
+      SELECT FROM (
+          -- A CHECK on that column alone, here or on what it refers to: what it says is taken on trust.
+          SELECT c.conrelid AS rel, c.conkey AS cols
+          FROM pg_catalog.pg_constraint AS c
+          WHERE c.contype = 'c' AND c.convalidated
+          UNION ALL
+          SELECT f.conrelid, f.conkey
+          FROM pg_catalog.pg_constraint AS f
+          JOIN pg_catalog.pg_constraint AS c
+            ON c.conrelid = f.confrelid AND c.conkey = f.confkey AND c.contype = 'c' AND c.convalidated
+          WHERE f.contype = 'f'
+      ) AS guarded
+      WHERE guarded.rel = arm.rel AND guarded.cols = ARRAY[a.attnum]
   )
 GROUP BY arm.label;
