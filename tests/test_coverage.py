@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tenantry import checks
-from tenantry.attacks import ATTACKS
+from tenantry.attacks import ATTACKS, DOORS
 
 pytestmark = pytest.mark.pg(">=16")  # no server is asked
 
@@ -36,7 +36,7 @@ def test_every_case_is_there_once() -> None:
 @pytest.mark.parametrize("case", CASES, ids=[c.id for c in CASES])
 def test_what_finds_a_case_is_there(case: Any) -> None:
     assert set(case.checks) <= {c.slug for c in checks.all_checks()}
-    assert set(case.attacks) <= {a.NAME for a in ATTACKS}
+    assert set(case.attacks) <= {a.NAME for a in ATTACKS} | {d.NAME for d in DOORS}
     assert case.checks or case.attacks or len(case.remark) > 20
 
 

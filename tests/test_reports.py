@@ -284,6 +284,9 @@ def test_a_finding_points_to_the_spec(finding: Finding, line: str) -> None:
         (Finding("unique-global", "error", "skills", "", detail="skills_tenant_slug_unique"), "0005", 'ADD CONSTRAINT "skills_tenant_slug_unique"'),
         (Finding("trail-writable", "error", "audit_logs", ""), "0006", 'CREATE TABLE "public"."audit_logs"'),
         (Finding("rls-off", "error", "tenants", ""), "0002", 'CREATE TABLE "public"."tenants"'),
+        (Finding("rls-off", "error", "api_keys", ""), "0007", 'ALTER TABLE "public"."api_keys" FORCE ROW LEVEL SECURITY'),
+        (Finding("attack-read", "error", "accounts", ""), "0007", "ROW LEVEL SECURITY"),
+        (Finding("grant-truncate", "error", "ratings", ""), "0007", "GRANT SELECT"),
         (Finding("definer-free", "error", "prevent_audit_modification()", ""), "0006", "prevent_audit_modification"),
     ],
 )  # fmt: skip
@@ -349,6 +352,8 @@ def test_paths_are_as_seen_from_where_the_command_runs(
     def uris(migrations: Path | None) -> set[str]:
         show(samples.breached(), ReportFormat.sarif, spec, migrations)
         log = json.loads(capsys.readouterr().out)
+        rules = {r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]}
+        assert {"attack-read", "attack-worlds", "rls-off"} <= rules
         return {
             r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
             for r in log["runs"][0]["results"] if r["ruleId"] == "attack-read"
@@ -372,7 +377,7 @@ def test_text_of_much_fits_a_screen() -> None:
     lines = written(record, ReportFormat.text).splitlines()
     assert len(lines) < 120
     assert lines[0].startswith("NOT PROVEN: ")
-    assert "294 more breached; --format html or json lists them all" in lines
+    assert "294 more objects breached; --format html or json lists them all" in lines
     assert max(map(len, lines)) <= 110
 
 
@@ -395,7 +400,7 @@ def needs(pattern: str) -> Callable[[str], bool]:
 @pytest.mark.parametrize(
     "has",
     [
-        needs(r"2 attacks reached rows of another tenant"),
+        needs(r"2 attacks were not refused, on 1 object"),
         needs(r"SET LOCAL ROLE app_user;\nDELETE FROM orders;"),
         needs(r"A table of tenants without row level security"),
         needs(r"ENABLE and FORCE it\."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tenantry.attacks import ATTACKS
+from tenantry.attacks import ATTACKS, DOORS
 from tenantry.errors import SpecError
 from tenantry.finding import Proof, Review
 from tenantry.report.anchors import Anchors, anchors
@@ -29,7 +29,7 @@ MigrationsOption = Annotated[
 
 def show(record: Proof | Review, form: ReportFormat, spec_file: Path | None, migrations: Path | None) -> None:
     """Print a record."""
-    attacks = {attack.NAME: attack.WHY for attack in ATTACKS}
+    attacks = {a.NAME: a.WHY for a in ATTACKS} | {d.NAME: d.WHY for d in DOORS}
     print(write(record, form, _anchors(form, spec_file, migrations), attacks), end="")
 
 

@@ -25,10 +25,11 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a migration: where it begins and the names in it, in order."""
+    """One statement of a migration: where it begins, whether it makes something, what it is about, its names in order."""
 
     at: Anchor
     making: bool
+    about: str
     names: tuple[str, ...]
 
 
@@ -46,13 +47,14 @@ class Anchors:
 
     def _made(self, finding: Finding) -> Anchor | None:
         schema, name = _parts(finding.object)
-        best, found = (False, False, False), None
+        best, found = (False, False, False, False), None
+        about = _about(finding.check)
         for one in self.statements:
             if name not in one.names or (schema not in ("", "public") and schema not in one.names):
                 continue
             head = name in one.names[:3]  # CREATE POLICY name ON schema.table
             part = bool(finding.detail) and finding.detail in one.names
-            rank = (head, part, one.making and name in one.names[:2])
+            rank = (head, part, one.making and name in one.names[:2], one.about == about)
             if found is None or rank >= best:
                 best, found = rank, one.at
         return found
@@ -138,12 +140,17 @@ _BEGIN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NAME = re.compile(r'"((?:[^"]|"")+)"|\b([A-Za-z_]\w*(?:\$\w*)*)')
+_KINDS = {
+    "row security": re.compile(r"ALTER\b[^;]*\bROW\s+LEVEL\s+SECURITY\b", re.IGNORECASE),
+    "policies": re.compile(r"(?:CREATE|ALTER)\s+POLICY\b", re.IGNORECASE),
+    "rights": re.compile("GRANT|REVOKE", re.IGNORECASE),
+}
 _COMMENT = re.compile(r"^[ \t]*(?:--|#).*$", re.MULTILINE)
 # Words that stand before the name of what is made.
 _BEFORE = re.compile(
     "create|or|replace|table|view|materialized|function|procedure|policy|index|unique|concurrently|role|user|sequence"
     "|trigger|constraint|event|schema|type|domain|extension|publication|foreign|temp|temporary|unlogged|recursive|if"
-    "|not|exists|only|on"
+    "|not|exists|only|on|select|insert|update|delete|truncate|references|all|privileges"
 )
 
 
@@ -162,7 +169,20 @@ def statements(file: str, text: str) -> Iterator[Statement]:
             for q, w in quoted
             if q or not _BEFORE.fullmatch(w.lower())
         ]
-        yield Statement(Anchor(file, line), one[1].upper() == "CREATE", tuple(names))
+        about = next((kind for kind, pattern in _KINDS.items() if pattern.match(body)), "")
+        yield Statement(Anchor(file, line), one[1].upper() == "CREATE", about, tuple(names))
+
+
+def _about(check: str) -> str:
+    """What kind of statement a finding is most likely about, where none makes its object."""
+    match re.split("[-.]", check)[0]:
+        case "attack" | "rls":
+            return "row security"
+        case "policy":
+            return "policies"
+        case "grant" | "trail" | "tenant":
+            return "rights"
+    return "-"
 
 
 def _parts(label: str) -> tuple[str, str]:

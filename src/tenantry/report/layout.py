@@ -85,9 +85,9 @@ def lay(places: Sequence[Place], notable: frozenset[str] = frozenset()) -> Map:
 
 
 def _hubs(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Tables to which more than half of the others refer."""
+    """Tables to which more than two thirds of the others refer."""
     count = Counter(p for found in parents.values() for p in found)
-    return tuple(sorted(n for n, c in count.items() if c >= _HUB and c > (len(parents) - 1) / 2))
+    return tuple(sorted(n for n, c in count.items() if c >= _HUB and c > (len(parents) - 1) * 2 / 3))
 
 
 # Few tables

@@ -109,9 +109,9 @@ class Page:
         return self.record.good if isinstance(self.record, Review) else self.record.proven
 
     @property
-    def breaches(self) -> list[Outcome]:
-        """The outcomes that were breached."""
-        return [o for o in self.proof.outcomes if o.status == "breached"] if self.proof is not None else []
+    def breaches(self) -> dict[str, list[Outcome]]:
+        """The outcomes that were breached, by object."""
+        return results.breaches(self.proof) if self.proof is not None else {}
 
     @property
     def not_looked_at(self) -> list[str]:
@@ -180,13 +180,13 @@ def _columns(outcomes: Sequence[Outcome], attacks: Mapping[str, str]) -> Iterato
 
 
 def _rows(proof: Proof, columns: Sequence[Column], states: Mapping[str, State]) -> Iterator[Row]:
-    """Worst first, then by name."""
+    """Worst first, then tables before anything else, then by name."""
     scopes = {p.name: p.scope for p in proof.places}
     by: dict[str, dict[str, list[Outcome]]] = {}
     for o in proof.outcomes:
         by.setdefault(o.object, {}).setdefault(o.attack, []).append(o)
     order: tuple[State, ...] = tuple(STATES)
-    for number, name in enumerate(sorted(by, key=lambda n: (order.index(states[n]), n))):
+    for number, name in enumerate(sorted(by, key=lambda n: (order.index(states[n]), n not in scopes, n))):
         marks = tuple(m for c in columns for m in _marks(c, by[name].get(c.attack, [])))
         yield Row(number, name, scopes.get(name, ""), states[name], marks)
 

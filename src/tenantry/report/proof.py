@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from tenantry.finding import LEVELS, Finding, Outcome, Proof, Status
-from tenantry.report import findings
+from tenantry.report import findings, results
 
 VERSION = 1
 _WIDTH = 110
@@ -49,13 +49,7 @@ def to_json(proof: Proof) -> str:
 def _lines(proof: Proof) -> Iterator[str]:
     yield _verdict(proof)
     yield f"{proof.when}  {proof.server}  as {proof.role}"
-    breached = list(_sorted(proof, "breached"))
-    for outcome in breached[:_SHOWN]:
-        yield ""
-        yield from _wrapped(f"BREACHED {outcome.attack} on {outcome.object}: {outcome.detail}", "  ")
-        yield f"  {outcome.sql}"
-    if len(breached) > _SHOWN:
-        yield f"{len(breached) - _SHOWN} more breached; --format html or json lists them all"
+    yield from _breached(proof)
     yield from _found(proof)
     yield from _pending(proof)
     yield from _unclear(proof)
@@ -66,6 +60,18 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield "Not looked at:"
         for line in dict.fromkeys(left_out):
             yield from _wrapped(f"  - {line}", "    ")
+
+
+def _breached(proof: Proof) -> Iterator[str]:
+    """The attacks that breached an object in one entry, with the shortest statement of them all."""
+    groups = list(results.breaches(proof).items())
+    for name, found in groups[:_SHOWN]:
+        yield ""
+        attacks = ", ".join(dict.fromkeys(o.attack for o in found))
+        yield from _wrapped(f"BREACHED {attacks} on {name}: {found[0].detail}", "  ")
+        yield f"  {found[0].sql}"
+    if len(groups) > _SHOWN:
+        yield f"{len(groups) - _SHOWN} more objects breached; --format html or json lists them all"
 
 
 def _verdict(proof: Proof) -> str:

@@ -70,6 +70,20 @@ def _review(review: Review) -> Iterator[Result]:
     yield from (Result(w.finding, waived=w) for w in review.waived)
 
 
+def breaches(proof: Proof) -> dict[str, list[Outcome]]:
+    """The outcomes that were breached, by object; of each object those with the shortest statement first.
+
+    A plan that lacks the tenant comes after what reached rows.
+    """
+    found: dict[str, list[Outcome]] = {}
+    for outcome in proof.outcomes:
+        if outcome.status == "breached":
+            found.setdefault(outcome.object, []).append(outcome)
+    for outcomes in found.values():
+        outcomes.sort(key=lambda o: (not o.sql, o.attack == "plan", len(o.sql)))
+    return found
+
+
 def why_unanswered(outcome: Outcome) -> str:
     """Why an outcome says nothing; empty for one that does."""
     match outcome.status:
