@@ -102,8 +102,8 @@ def test_a_sabotaged_project_fails_with_the_breach(project: pytest.Pytester) -> 
     result.stdout.re_match_lines_random(
         [
             r"NOT PROVEN: .* breached.*",
-            r"BREACHED read on notes: .*",
-            r"NO ANSWER .* on notes: no rows: could not look",
+            r"BREACHED read, .* on",  # which goes on in the next line
+            r"NO ANSWER read, .* on notes: no rows:",
             r".*CatalogError: no spec: give the one .*",
         ]
     )
@@ -129,7 +129,8 @@ def test_a_run_that_does_not_use_it_loads_nothing_of_the_converter(project: pyte
             assert request.config.getini("tenantry_spec") == "tenantry.toml"
         """
     )
-    project.runpytest_subprocess().assert_outcomes(passed=1)
+    # The plugin of a judge that may be installed loads some of them itself.
+    project.runpytest_subprocess("-p", "no:pgrls").assert_outcomes(passed=1)
 
 
 def test_scratch_databases_on_a_given_server_are_dropped(project: pytest.Pytester, db: Database) -> None:

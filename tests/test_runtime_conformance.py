@@ -23,6 +23,7 @@ from tenantry.runtime.asyncpg import Connection as AsyncpgConnection
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.sqlalchemy import scoped
 from tests import runtime_adapters as adapters
+from tests.runtime_django import DjangoConn
 from tests.runtime_scenarios import READ, SCENARIOS, A, B, Scenario, World, all_rows, pid
 from tests.servers import Database, Server
 
@@ -453,6 +454,9 @@ async def repeat(conn: adapters.Conn) -> None:
             await conn.raw.fetch(f"{statement}$1", "a")
         case _ if isinstance(conn, adapters.AsyncEngineConn):
             (await conn.raw.execute(text(f"{statement}:body"), {"body": "a"})).all()
+        case _ if isinstance(conn, DjangoConn):
+            with conn.raw.cursor() as cursor:
+                cursor.execute(f"{statement}%s", ["a"])
         case _:
             conn.raw.execute(text(f"{statement}:body"), {"body": "a"}).all()
 
