@@ -17,6 +17,7 @@ from tests import isolated
 from tests.pgbouncer import ABSENT, PROGRAM, pooled
 from tests.servers import Database, Server
 
+pytestmark = pytest.mark.usefixtures("sound_server")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BY_NAME = {a.NAME: a for a in ATTACKS}
 

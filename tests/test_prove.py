@@ -18,6 +18,7 @@ from tenantry.waiver import Waiver
 from tests import isolated
 from tests.servers import Database, MakeDatabase
 
+pytestmark = pytest.mark.usefixtures("sound_server")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SAFE = How()
 
