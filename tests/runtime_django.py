@@ -113,7 +113,7 @@ def django_pool(pool: type, pooled: bool) -> Any:
         tenantry = {"setting": binding.setting, "unscoped": binding.unscoped}
         chosen: dict[str, Any] = {"tenantry": tenantry}
         if prepare:
-            chosen |= {"prepare_threshold": 5, "server_side_binding": True}
+            chosen["prepare_threshold"] = 5
         if pooled:
             chosen["pool"] = {"min_size": size, "max_size": size, "timeout": 5}
         name = f"pooled{next(_numbers)}"  # Django has one pool for each alias

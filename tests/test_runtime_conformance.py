@@ -455,7 +455,8 @@ async def repeat(conn: adapters.Conn) -> None:
         case _ if isinstance(conn, adapters.AsyncEngineConn):
             (await conn.raw.execute(text(f"{statement}:body"), {"body": "a"})).all()
         case _ if isinstance(conn, DjangoConn):
-            with conn.raw.cursor() as cursor:
+            # What server_side_binding gives: by default no parameter reaches the server.
+            with psycopg.Cursor(conn.raw.connection) as cursor:
                 cursor.execute(f"{statement}%s", ["a"])
         case _:
             conn.raw.execute(text(f"{statement}:body"), {"body": "a"}).all()
