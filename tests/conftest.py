@@ -47,10 +47,11 @@ def sound_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tenancy, "BUGS", ())
 
 
-@pytest.fixture(autouse=True)
-def _skip_unless_the_server_fits(request: pytest.FixtureRequest) -> None:
-    for mark in request.node.iter_markers("pg"):
-        version = request.getfixturevalue("server").version
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what the server does not fit, before a fixture of its module asks the server for it."""
+    for mark in item.iter_markers("pg"):
         (requirement,) = mark.args
-        if not servers.meets(version, requirement):
-            pytest.skip(f"NOT TESTED HERE: needs PostgreSQL {requirement}, the server is {version // 10_000}")
+        major = servers.major()
+        if not servers.meets(major * 10_000, requirement):
+            pytest.skip(f"NOT TESTED HERE: needs PostgreSQL {requirement}, the server is {major}")

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -147,6 +148,13 @@ def binaries() -> Path:
             raise pytest.UsageError(f"TENANTRY_TEST_PG=15: {DEBIAN_15} is not there; install postgresql-15")
         case other:
             raise pytest.UsageError(f"TENANTRY_TEST_PG={other}: no such server; say 18 or 15")
+
+
+@cache
+def major() -> int:
+    """The major version of the server that the environment names, also before it runs."""
+    dsn = os.environ.get("TENANTRY_TEST_DSN")
+    return _version(dsn) // 10_000 if dsn else int(os.environ.get("TENANTRY_TEST_PG", "18"))
 
 
 def meets(version: int, requirement: str) -> bool:
