@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -198,3 +199,24 @@ def test_a_first_superuser_that_is_less_in_the_source_is_less_in_the_copy(cloned
         admin = clones._admin(lab, [("postgres", False), ("tenantry_lab", False)])
         assert fetch(admin, "SELECT 1 FROM pg_roles WHERE rolname = 'postgres'") == []
         assert fetch(admin, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]
+
+
+def test_versions_of_columns_are_taken_out_and_every_text_stays_as_long(tmp_path: Path) -> None:
+    file = tmp_path / "schema"
+    before = (
+        b"ALTER TABLE ONLY public.p ALTER COLUMN a SET (pg_attver=26488336);"
+        b"ALTER TABLE ONLY public.p ALTER COLUMN b SET (n_distinct=5, pg_attver=12);"
+        b"ALTER TABLE ONLY public.p ALTER COLUMN c SET (pg_attver=12, n_distinct=5);"
+        b"COMMENT ON TABLE public.p IS 'pg_attver=12';"
+    )
+    file.write_bytes(before)
+    clones._without_versions(file)
+    after = file.read_bytes()
+    assert len(after) == len(before)
+    assert [b" ".join(s.split()).replace(b" )", b")") for s in after.split(b";")] == [
+        b"ALTER TABLE ONLY public.p ALTER COLUMN a SET (n_distinct=0)",
+        b"ALTER TABLE ONLY public.p ALTER COLUMN b SET (n_distinct=5)",
+        b"ALTER TABLE ONLY public.p ALTER COLUMN c SET ( n_distinct=5)",
+        b"COMMENT ON TABLE public.p IS 'pg_attver=12'",
+        b"",
+    ]
