@@ -6,16 +6,20 @@ schema (an extended trail has another owner), and a superuser. The control of ea
 same trail with its protections off, where it must succeed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
-from tenantry import introspect, planner, spec
+from tenantry import cli, introspect, planner, spec
 from tenantry.apply import apply
-from tenantry.names import quote
+from tenantry.audit import guards
+from tenantry.errors import CatalogError
+from tenantry.names import QName, quote
 from tests.extended import become, bind, undone
 from tests.servers import Database, Server
 
@@ -146,6 +150,7 @@ def build(db: Database, level: str) -> World:
         conn.execute(f"GRANT ALL ON audit_logs TO {everything}".encode())
         if level == "guarded":
             event_triggers(conn, "DISABLE")
+        conn.execute(f"ALTER ROLE {owner} LOGIN".encode())
         conn.execute(f"ALTER SCHEMA public OWNER TO {owner}".encode())
         if level == "guarded":
             event_triggers(conn, "ENABLE ALWAYS")
@@ -225,6 +230,59 @@ def test_an_attack_ends_as_declared_for_each_role(world: World, name: str) -> No
     stopped = {role: not attacked(world, attack, login) for role, login in world.roles.items()}
     assert stopped == {role: attack.stopped(world.level, role) for role in ROLES}
     assert attacked(world, attack, None, unguarded=True), "the control must go through"
+
+
+# What `tenantry audit status` says, and the attacks that it speaks of. Of LOCK TABLE and of forged actors it says nothing.
+LINES = {
+    "change or remove events": ("UPDATE", "UPDATE of no row", "DELETE", "ON CONFLICT DO UPDATE", "MERGE"),
+    "TRUNCATE": ("TRUNCATE",),
+    "the same in replication mode": ("replica, DELETE", "replica, TRUNCATE"),
+    "switch guards off, rewrite or hide events": (
+        "DISABLE TRIGGER", "DROP TRIGGER", "guard that does nothing", "DROP COLUMN", "SET UNLOGGED",
+        "rename, empty copy", "RULE on INSERT", "policy that hides", "OWNER TO", "TYPE … USING",
+    ),
+    "swallow new events by a trigger": ("swallowing trigger",),
+    "drop the trail or its schema": ("DROP TABLE", "DROP SCHEMA", "DROP FUNCTION"),
+    "date an event back, forge its login": ("backdated INSERT",),
+    "switch event triggers off first": ("switched off first", "UPDATE pg_trigger"),
+}  # fmt: skip
+TABLE = QName("public", "audit_logs")
+
+
+def test_what_is_told_of_a_trail_is_what_attacks_show(world: World) -> None:
+    with undone(world.db) as conn:
+        found = guards.protection(conn, TABLE, world.roles["app"])
+        shown = {
+            line: tuple("blocked" if _all_stopped(world, names, role) else "open" for role in ROLES)
+            for line, names in LINES.items()
+        }
+        assert {line.what: line.ends for line in found.lines} == shown
+        assert found.missing == ()
+        conn.execute("SET LOCAL session_replication_role = origin")
+        if world.level == "guarded":
+            event_triggers(conn, "DISABLE")
+        conn.execute("ALTER TABLE audit_logs ENABLE TRIGGER no_audit_statement")
+        (rests,) = guards.protection(conn, TABLE, None).missing
+        assert "a guard rests in replication mode" in rests
+        unguard(conn, world.level)
+        off = guards.protection(conn, TABLE, None)
+    assert [m.split()[3] for m in off.missing] == ["UPDATE", "DELETE", "TRUNCATE"]
+    assert off.lines[0].ends == ("blocked", "open", "open", "open")
+    assert off.lines[6].ends[0] == "unknown"
+
+
+def _all_stopped(world: World, names: tuple[str, ...], role: str) -> bool:
+    return all(ATTACKS[name].stopped(world.level, role) for name in names)
+
+
+def test_the_command_tells_it(world: World) -> None:
+    done = CliRunner().invoke(cli.app, ["audit", "status", "--dsn", world.db.dsn])
+    assert done.exit_code == 0, done.output
+    guarded = "yes" if world.level == "guarded" else "no"
+    assert f"event triggers guard its definition: {guarded}" in done.stdout
+    assert re.search(r"^TRUNCATE +blocked +blocked +blocked +blocked$", done.stdout, re.MULTILINE)
+    with world.db.connect() as conn, pytest.raises(CatalogError, match=r"nowhere: there is no such table"):
+        guards.protection(conn, QName("public", "nowhere"), None)
 
 
 @pytest.mark.pg(">=17")

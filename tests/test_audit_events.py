@@ -8,8 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner, Result
 
+from tenantry import cli
 from tenantry.audit import Trail, event, record, record_async
 from tenantry.errors import EventError
 from tenantry.names import quote
@@ -159,6 +162,21 @@ def test_what_is_known_of_a_person_is_erased_and_the_event_stays(
     become(conn, world[1].roles.app)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("SELECT audit.erase('ann')")
+
+
+def test_the_command_erases(world: World) -> None:
+    db, declared = world
+    with db.connect() as conn:
+        bind(conn)
+        conn.execute("SELECT audit.log('auth.login', personal => '{\"mail\": \"x\"}', subject => 'eve')")
+
+    def erase(dsn: str, *more: str) -> Result:
+        return CliRunner().invoke(cli.app, ["audit", "erase", "eve", "--dsn", dsn, *more])
+
+    assert erase(db.dsn, "--tenant", "globex").stdout.startswith("The personal data of 0 events is erased")
+    assert erase(db.dsn).stdout == "The personal data of 1 event is erased; the events stay.\n"
+    refused = erase(make_conninfo(db.dsn, user=declared.roles.app))
+    assert (refused.exit_code, "may not call it; connect as a superuser" in refused.stderr) == (3, True)
 
 
 # From Python

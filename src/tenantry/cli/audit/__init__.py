@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tenantry.cli.audit.accept import accept
+from tenantry.cli.audit.erase import erase
 from tenantry.cli.audit.export import export
 from tenantry.cli.audit.key import key
 from tenantry.cli.audit.keygen import keygen
@@ -12,8 +13,11 @@ from tenantry.cli.audit.query import query
 from tenantry.cli.audit.retire import retire
 from tenantry.cli.audit.rotate import rotate
 from tenantry.cli.audit.seal import seal
+from tenantry.cli.audit.status import status
 from tenantry.cli.audit.tail import tail
 from tenantry.cli.audit.verify import verify
 
-VERBS = (keygen, key, seal, verify, proof, query, tail, export, partitions, retire, rotate, accept)
-HELP = "Seal, verify, read, export and retain the audit trail."
+VERBS = (
+    status, keygen, key, seal, verify, proof, query, tail, export, partitions, retire, erase, rotate, accept,
+)  # fmt: skip
+HELP = "Seal, verify, read, export and retain the audit trail, and tell what protects it."
