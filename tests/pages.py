@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STATES = ("nothing", "empty", "catalog", "converted")
+STATES = ("nothing", "empty", "catalog", "converted", "unchanged")  # the last: see test_unchanged
 DOTS = "…"
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Code that names a key in ON CONFLICT: where the key changes, the statement stops working (42P10)."""
+"""Code that knows a key: by its columns in ON CONFLICT, which stops working (42P10), or by its name in an error."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def notes(c: Conversion) -> Iterator[str]:
         for function in c.catalog.functions:
             if _says(function, r):
                 yield f"code to edit: function {display(function.qname)}({function.arguments}) says ON CONFLICT on {r.old.name} of {r.table.label}"
+    for r in keys(c).replacements:
+        if not r.primary and r.new.name != r.old.name:
+            yield f"code to edit: what looks for {r.old.name} in an error meets {r.new.name}, without a DETAIL"
 
 
 def _target(index: Index) -> str:

@@ -1,4 +1,5 @@
 -- note: code to edit: ON CONFLICT (customer, title) on projects becomes ON CONFLICT (tenant_id, customer, title)
+-- note: code to edit: what looks for projects_customer_title_key in an error meets projects_tenant_customer_title_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

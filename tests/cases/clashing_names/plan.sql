@@ -3,6 +3,10 @@
 -- note: code to edit: ON CONFLICT (label) on skills becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (slug) on skills becomes ON CONFLICT (tenant_id, slug)
 -- note: code to edit: ON CONFLICT (kind) on skills_tenant_id_unique becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: what looks for skills_code_key in an error meets skills_tenant_code_unique2, without a DETAIL
+-- note: code to edit: what looks for skills_label_id_key in an error meets skills_tenant_label_unique2, without a DETAIL
+-- note: code to edit: what looks for skills_label_key in an error meets skills_tenant_label_unique3, without a DETAIL
+-- note: code to edit: what looks for skills_slug_key in an error meets skills_tenant_slug_unique2, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,6 +1,8 @@
 -- note: code to edit: ON CONFLICT (kind) on kinds becomes ON CONFLICT (tenant_id, kind)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (lower(nick)) on users becomes ON CONFLICT (tenant_id, lower(nick))
+-- note: code to edit: what looks for users_email_key in an error meets users_tenant_email_unique, without a DETAIL
+-- note: code to edit: what looks for users_nick in an error meets users_tenant_expr_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,3 +1,5 @@
+-- note: code to edit: what looks for queue_rank_key in an error meets queue_tenant_rank_unique, without a DETAIL
+-- note: code to edit: what looks for queue_ticket_key in an error meets queue_tenant_ticket_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

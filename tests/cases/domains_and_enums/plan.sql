@@ -1,6 +1,7 @@
 -- note: code to edit: ON CONFLICT (code) on products becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: ON CONFLICT (code, season) on products becomes ON CONFLICT (tenant_id, code, season)
 -- note: code to edit: ON CONFLICT (code, season) on stock becomes ON CONFLICT (tenant_id, code, season)
+-- note: code to edit: what looks for products_code_season_key in an error meets products_tenant_code_season_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

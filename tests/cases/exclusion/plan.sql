@@ -1,3 +1,6 @@
+-- note: code to edit: what looks for bookings_code_excl in an error meets bookings_tenant_code_excl, without a DETAIL
+-- note: code to edit: what looks for bookings_late_excl in an error meets bookings_tenant_during_room_excl, without a DETAIL
+-- note: code to edit: what looks for bookings_room_excl in an error meets bookings_tenant_room_during_excl, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,6 +1,9 @@
 -- note: code to edit: ON CONFLICT (COALESCE(handle, (id)::text), ((data ->> 'kind'::text))) on users becomes ON CONFLICT (tenant_id, COALESCE(handle, (id)::text), ((data ->> 'kind'::text)))
 -- note: code to edit: ON CONFLICT (lower(email)) on users becomes ON CONFLICT (tenant_id, lower(email))
 -- note: code to edit: ON CONFLICT ((((email || '/'::text) || COALESCE(handle, ''::text)))) on users becomes ON CONFLICT (tenant_id, (((email || '/'::text) || COALESCE(handle, ''::text))))
+-- note: code to edit: what looks for users_handle_or_id in an error meets users_tenant_expr_expr_unique, without a DETAIL
+-- note: code to edit: what looks for users_lower_email in an error meets users_tenant_expr_unique, without a DETAIL
+-- note: code to edit: what looks for users_slug in an error meets users_tenant_expr_unique2, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

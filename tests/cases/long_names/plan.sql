@@ -1,6 +1,8 @@
 -- note: code to edit: ON CONFLICT (a_column_whose_name_is_exactly_as_long_as_a_name_may_be_by_byte) on a_table_whose_name_is_exactly_as_long_as_a_name_can_be_in_byt_a becomes ON CONFLICT (tenant_id, a_column_whose_name_is_exactly_as_long_as_a_name_may_be_by_byte)
 -- note: code to edit: ON CONFLICT (a_column_whose_name_is_exactly_as_long_as_a_name_may_be_by_byte) on a_table_whose_name_is_exactly_as_long_as_a_name_can_be_in_byt_b becomes ON CONFLICT (tenant_id, a_column_whose_name_is_exactly_as_long_as_a_name_may_be_by_byte)
 -- note: code to edit: ON CONFLICT ("üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüx") on üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüx becomes ON CONFLICT (tenant_id, "üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüx")
+-- note: code to edit: what looks for a_constraint_whose_name_is_as_long_as_names_get_______________2 in an error meets a_table_whose_name_is_exactly_as_long_as_a_name_can_be_17e00d09, without a DETAIL
+-- note: code to edit: what looks for a_constraint_whose_name_is_as_long_as_names_get_______________4 in an error meets a_table_whose_name_is_exactly_as_long_as_a_name_can_be_368bbaae, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -2,6 +2,8 @@
 -- note: code to edit: ON CONFLICT (group) on user becomes ON CONFLICT ("Tenant Id", group)
 -- note: code to edit: ON CONFLICT ("ключ") on Преводы becomes ON CONFLICT ("Tenant Id", "ключ")
 -- note: code to edit: ON CONFLICT (lower("c ""d""")) on Преводы becomes ON CONFLICT ("Tenant Id", lower("c ""d"""))
+-- note: code to edit: what looks for it's unique in an error meets Order "Lines" 100%_tenant_Größe in %_unique, without a DETAIL
+-- note: code to edit: what looks for Idx %s {0} $1 \x in an error meets Преводы_tenant_expr_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -7,6 +7,9 @@
 -- note: code to edit: function bump_kind(k text) says ON CONFLICT on counters_kind_n_key of counters
 -- note: code to edit: ON CONFLICT (lower(kind), COALESCE(name, ''::text)) on counters becomes ON CONFLICT (tenant_id, lower(kind), COALESCE(name, ''::text))
 -- note: code to edit: function bump_lower(text) says ON CONFLICT on counters_kind_name of counters
+-- note: code to edit: what looks for counters_alias_key in an error meets counters_tenant_Alias_unique, without a DETAIL
+-- note: code to edit: what looks for counters_kind_n_key in an error meets counters_tenant_kind_n_unique, without a DETAIL
+-- note: code to edit: what looks for counters_kind_name in an error meets counters_tenant_expr_expr_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,5 +1,7 @@
 -- note: code to edit: ON CONFLICT (owner) on documents becomes ON CONFLICT (tenant_id, owner)
 -- note: code to edit: ON CONFLICT (slug) on documents becomes ON CONFLICT (tenant_id, slug)
+-- note: code to edit: what looks for documents_one_draft in an error meets documents_tenant_owner_unique, without a DETAIL
+-- note: code to edit: what looks for documents_slug_live in an error meets documents_tenant_slug_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

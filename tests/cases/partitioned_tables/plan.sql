@@ -1,5 +1,7 @@
 -- note: code to edit: ON CONFLICT (site, taken_on) on readings becomes ON CONFLICT (tenant_id, site, taken_on)
 -- note: code to edit: ON CONFLICT (value) on readings_2023 becomes ON CONFLICT (tenant_id, value)
+-- note: code to edit: what looks for readings_site_taken_key in an error meets readings_tenant_site_taken_on_unique, without a DETAIL
+-- note: code to edit: what looks for readings_2023_value_key in an error meets readings_2023_tenant_value_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

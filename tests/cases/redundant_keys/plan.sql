@@ -2,6 +2,13 @@
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (id) on users becomes ON CONFLICT (tenant_id, id)
 -- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
+-- note: code to edit: what looks for a_kind in an error meets kinds_pkey_tenant, without a DETAIL
+-- note: code to edit: what looks for a_second_email_key in an error meets users_tenant_email_unique, without a DETAIL
+-- note: code to edit: what looks for users_email_key in an error meets users_tenant_email_unique, without a DETAIL
+-- note: code to edit: what looks for users_nick_key in an error meets users_tenant_nick_unique, without a DETAIL
+-- note: code to edit: what looks for a_third_email_key in an error meets users_tenant_email_unique, without a DETAIL
+-- note: code to edit: what looks for users_id in an error meets users_tenant_id_unique, without a DETAIL
+-- note: code to edit: what looks for users_nick in an error meets users_tenant_nick_unique2, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

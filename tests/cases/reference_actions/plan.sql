@@ -1,5 +1,6 @@
 -- note: code to edit: ON CONFLICT (nick) on people becomes ON CONFLICT (tenant_id, nick)
 -- note: code to edit: ON CONFLICT (day, place) on shifts becomes ON CONFLICT (tenant_id, day, place)
+-- note: code to edit: what looks for people_nick_key in an error meets people_tenant_nick_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

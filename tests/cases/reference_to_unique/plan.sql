@@ -1,6 +1,9 @@
 -- note: code to edit: ON CONFLICT (shelf, place) on products becomes ON CONFLICT (tenant_id, shelf, place)
 -- note: code to edit: ON CONFLICT (sku) on products becomes ON CONFLICT (tenant_id, sku)
 -- note: code to edit: ON CONFLICT (serial_number) on products becomes ON CONFLICT (tenant_id, serial_number)
+-- note: code to edit: what looks for products_shelf_place_key in an error meets products_tenant_shelf_place_unique, without a DETAIL
+-- note: code to edit: what looks for products_sku_key in an error meets products_tenant_sku_unique, without a DETAIL
+-- note: code to edit: what looks for products_serial_number in an error meets products_tenant_serial_number_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

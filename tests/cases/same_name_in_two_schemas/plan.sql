@@ -2,6 +2,7 @@
 -- note: code to edit: function sales.touch() says ON CONFLICT on items_code_key of items
 -- note: code to edit: ON CONFLICT (code) on sales.items becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: function sales.touch() says ON CONFLICT on items_code_key of sales.items
+-- note: code to edit: what looks for items_code_key in an error meets items_tenant_code_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -3,6 +3,9 @@
 -- note: code to edit: ON CONFLICT (label) on labels becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (email) on users becomes ON CONFLICT (tenant_id, email)
 -- note: code to edit: ON CONFLICT (nick) on users becomes ON CONFLICT (tenant_id, nick)
+-- note: code to edit: what looks for labels_label_key in an error meets labels_tenant_id_idx, without a DETAIL
+-- note: code to edit: what looks for users_email_key in an error meets users_tenant_and_email, without a DETAIL
+-- note: code to edit: what looks for users_nick_key in an error meets users_tenant_and_nick, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

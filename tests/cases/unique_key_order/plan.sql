@@ -1,6 +1,11 @@
 -- note: code to edit: ON CONFLICT (year, path) on entries becomes ON CONFLICT (tenant_id, year, path)
 -- note: code to edit: ON CONFLICT (path) on entries becomes ON CONFLICT (tenant_id, path)
 -- note: code to edit: ON CONFLICT (title, title, code) on entries becomes ON CONFLICT (tenant_id, title, title, code)
+-- note: code to edit: what looks for entries_first in an error meets entries_tenant_year_path_unique, without a DETAIL
+-- note: code to edit: what looks for entries_path in an error meets entries_tenant_path_unique, without a DETAIL
+-- note: code to edit: what looks for entries_title in an error meets entries_tenant_title_title_code_unique, without a DETAIL
+-- note: code to edit: what looks for entries_year in an error meets entries_tenant_year_path_unique2, without a DETAIL
+-- note: code to edit: what looks for entries_year_last in an error meets entries_tenant_year_path_unique3, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

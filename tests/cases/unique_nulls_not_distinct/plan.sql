@@ -1,5 +1,7 @@
 -- note: code to edit: ON CONFLICT (label) on seats becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (place, label) on seats becomes ON CONFLICT (tenant_id, place, label)
+-- note: code to edit: what looks for seats_label_key in an error meets seats_tenant_label_unique, without a DETAIL
+-- note: code to edit: what looks for seats_place in an error meets seats_tenant_place_label_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,6 +1,8 @@
 -- note: code to edit: ON CONFLICT (code) on hot becomes ON CONFLICT (tenant_id, code)
 -- note: code to edit: ON CONFLICT (label) on hot becomes ON CONFLICT (tenant_id, label)
 -- note: code to edit: ON CONFLICT (kind) on hot_kinds becomes ON CONFLICT (tenant_id, kind)
+-- note: code to edit: what looks for hot_code_key in an error meets hot_tenant_code_unique, without a DETAIL
+-- note: code to edit: what looks for hot_label in an error meets hot_tenant_label_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
 

@@ -1,4 +1,5 @@
 -- note: code to edit: ON CONFLICT (region) on sales becomes ON CONFLICT (tenant_id, region)
+-- note: code to edit: what looks for sales_region_key in an error meets sales_tenant_region_unique, without a DETAIL
 -- note: code to edit: COPY … FROM, which PostgreSQL refuses on a table with row level security for every role that policies bind; use INSERT
 -- note: sale_sums: a materialized view holds the rows of every tenant and cannot have a policy; app_user gets no right on it
 -- note: role app_user: is made without a password; set one ('app_user' cannot log in over a password line of pg_hba.conf until then)
