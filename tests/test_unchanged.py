@@ -24,7 +24,8 @@ from tests.servers import Database, Server
 
 pytestmark = pytest.mark.pg(">=16")  # the application and its setting are the same on each server
 
-HOME = Path(__file__).parent / "unchanged"
+WANTED = Path(__file__).parent / "unchanged" / "requirements.txt"
+HOME = pages.ROOT / "build" / "unchanged"
 PAGE = (pages.ROOT / "docs" / "how-to" / "unchanged-application.md").read_text(encoding="utf-8")
 JOBS = """
 import os
@@ -62,18 +63,15 @@ tenancy.default = { id = "default", name = "Default", slug = "default" }
 @pytest.fixture(scope="module")
 def programs() -> Path:
     """Where procrastinate is: installed at first use, once for all test processes."""
-    wanted = (HOME / "requirements.txt").read_bytes()
-    site = (
-        HOME
-        / "site"
-        / f"{hashlib.sha256(wanted).hexdigest()[:12]}-{sys.version_info[0]}.{sys.version_info[1]}"
-    )
+    wanted = hashlib.sha256(WANTED.read_bytes()).hexdigest()[:12]
+    site = HOME / f"{wanted}-{sys.version_info[0]}.{sys.version_info[1]}"
+    HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / ".install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (site / ".installed").exists():
             command = [
                 sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site),
-                "--requirement", str(HOME / "requirements.txt"),
+                "--requirement", str(WANTED),
             ]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
