@@ -105,7 +105,7 @@ def test_each_tenant_uses_every_page(browser: Tab, site: Site, address: str, ten
         "main form",
         name=f"Tie knots at {tenant[:4]}",
         category="craft",
-        description="Bowline.",
+        description=f"Bowline. {MARKER if tenant == B else ''}",  # every row of B has the marker
         content="# Knot",
     )
     assert browser.ask("document.querySelector('h1').textContent") == f"Tie knots at {tenant[:4]}"
