@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+import tenantry
 from tenantry import cli, spec
 from tenantry.apply import apply
 from tenantry.bugs import BUGS
@@ -184,10 +185,9 @@ def test_every_verb_and_option_of_the_command_line_is_documented() -> None:
 def models(model: type[BaseModel] = spec.Spec) -> Iterator[type[BaseModel]]:
     """The models of a spec, from their annotations and not from the JSON Schema."""
     yield model
-    found = [
-        m for m in vars(spec).values() if isinstance(m, type) and issubclass(m, BaseModel) and m is not model
-    ]
-    yield from (m for m in found if m.model_fields and m.__module__ == spec.__name__)
+    for part in spec.Model.__subclasses__():
+        if part is not model:
+            yield part
 
 
 def test_every_key_of_the_spec_is_documented() -> None:
@@ -258,7 +258,7 @@ def test_what_stops_a_run_is_said_by_the_program() -> None:
     )
     rows = [row for row in re.findall(r"^\| (.*?) \| ", page, re.MULTILINE) if "SQLSTATE" not in row]
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row)]
-    sources = "".join(p.read_text(encoding="utf-8") for p in Path(spec.__file__).parent.glob("*.py"))
+    sources = "".join(p.read_text(encoding="utf-8") for p in Path(tenantry.__file__).parent.rglob("*.py"))
     assert len(phrases) > 8
     assert [p for p in phrases if not all(part.strip() in sources for part in p.split(pages.DOTS))] == []
 
