@@ -25,7 +25,7 @@ opening = State.opening
 def once_per_session(patch: pytest.MonkeyPatch) -> None:
     """The tenant is set for the session when a connection first works, and never again."""
 
-    def wrong(self: State, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def wrong(self: State, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         first = self.bound is None
         opening(self, begin, fixed_plans=fixed_plans)
         start = (begin,) if begin else ()
@@ -39,7 +39,7 @@ def once_per_session(patch: pytest.MonkeyPatch) -> None:
 def never_emptied(patch: pytest.MonkeyPatch) -> None:
     """The tenant is set for the session in each transaction, and nothing is written where there is none."""
 
-    def wrong(self: State, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def wrong(self: State, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         statements = opening(self, begin, fixed_plans=fixed_plans)
         if not self.bound:
             return tuple(s for s in statements if "tenant" not in s)
@@ -51,7 +51,7 @@ def never_emptied(patch: pytest.MonkeyPatch) -> None:
 def not_bound(patch: pytest.MonkeyPatch) -> None:
     """Nothing tells the database."""
 
-    def wrong(self: State, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def wrong(self: State, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         opening(self, begin, fixed_plans=fixed_plans)
         return (begin,) if begin else ("SELECT 1",)
 
@@ -89,7 +89,7 @@ def unchecked(patch: pytest.MonkeyPatch) -> None:
 def unswept(patch: pytest.MonkeyPatch) -> None:
     """What a tenant leaves in the session stays for the next one."""
 
-    def wrong(self: State, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def wrong(self: State, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         self.bound = None
         return opening(self, begin, fixed_plans=fixed_plans)
 
@@ -99,7 +99,7 @@ def unswept(patch: pytest.MonkeyPatch) -> None:
 def swept_in_the_transaction(patch: pytest.MonkeyPatch) -> None:
     """The sweep is part of the transaction, whose rollback undoes it."""
 
-    def wrong(self: State, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def wrong(self: State, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         statements = list(opening(self, begin, fixed_plans=fixed_plans))
         if "COMMIT" in statements:
             del statements[statements.index("COMMIT") : statements.index("COMMIT") + 2]

@@ -364,12 +364,12 @@ def test_an_unknown_choice_is_refused() -> None:
 def test_a_sweep_that_was_broken_off_is_sent_again() -> None:
     state = State(Binding())
     with tenant("a"):
-        assert "DISCARD TEMP" not in state.opening("BEGIN", fixed_plans=False)
+        assert "DISCARD TEMP" not in state.opening("BEGIN", fixed_plans=lambda: False)
     with tenant("b"):
-        assert "DISCARD TEMP" in state.opening("BEGIN", fixed_plans=False)
-        assert "DISCARD TEMP" in state.opening("BEGIN", fixed_plans=False)
+        assert "DISCARD TEMP" in state.opening("BEGIN", fixed_plans=lambda: False)
+        assert "DISCARD TEMP" in state.opening("BEGIN", fixed_plans=lambda: False)
         state.swept = True  # the adapter says so
-        assert "DISCARD TEMP" not in state.opening("BEGIN", fixed_plans=False)
+        assert "DISCARD TEMP" not in state.opening("BEGIN", fixed_plans=lambda: False)
 
 
 @pytest.mark.parametrize(

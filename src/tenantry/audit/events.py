@@ -223,7 +223,7 @@ def _opening(action: str, trail: Trail) -> str:
             "put it under `with tenant(id):`, or under `with no_tenant():`"
         )
     state = binding.State(binding.Binding(trail.setting))
-    return "; ".join(state.opening(None, fixed_plans=False))
+    return "; ".join(state.opening(None, fixed_plans=lambda: False))
 
 
 def _refusal(made: Event, trail: Trail, error: Exception) -> EventError | None:

@@ -106,7 +106,7 @@ class _Protocol:
         return status
 
     def _opening(self, begin: str | None) -> str:
-        return "; ".join(self.state.opening(begin, fixed_plans=self._fixed_plans))
+        return "; ".join(self.state.opening(begin, fixed_plans=lambda: self._fixed_plans))
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types

@@ -7,8 +7,9 @@ literal of allowed characters and numeric escapes, so that one message can hold 
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ CUSTOM_PLANS = "SET LOCAL plan_cache_mode = force_custom_plan"
 # What the audit trail reads beside the tenant: setting = where in a scope. The actor is written each time, so that
 # nobody's stale one is inherited; the others are written where a scope gives any of them.
 ACTOR = "app.actor_id"
+NOBODY = (f"SET LOCAL {ACTOR} = ''",)
 CONTEXT = ("request_id", "session_id", "ip_address", "user_agent")
 # What a tenant may leave in a session: held cursors, temporary tables.
 SWEEP = ("CLOSE ALL", "DISCARD TEMP")
@@ -66,7 +68,7 @@ class Binding:
     @property
     def name(self) -> str:
         """The setting, quoted."""
-        return ".".join(f'"{part}"' for part in self.setting.split("."))
+        return _quoted(self.setting)
 
     def assignment(self, value: str) -> str:
         """The statement that binds the running transaction to a value."""
@@ -105,20 +107,20 @@ class State:
         """The value for the statement at hand. Raises NoTenant."""
         return "" if self.free else self.binding.wanted()
 
-    def opening(self, begin: str | None, *, fixed_plans: bool) -> tuple[str, ...]:
+    def opening(self, begin: str | None, *, fixed_plans: Callable[[], bool]) -> tuple[str, ...]:
         """The statements that begin a transaction of the scope of now, which it belongs to from here on.
 
         ``begin`` is None where one message makes the transaction.
         Where the session served another tenant before, what that one may have left there goes first, in a
-        transaction of its own, since dropping a temporary table is undone by a rollback. ``fixed_plans``: the
-        session holds prepared statements without parameters; they were planned for the other tenant's rows.
+        transaction of its own, since dropping a temporary table is undone by a rollback. ``fixed_plans`` says whether
+        the session holds prepared statements without parameters; they were planned for the other tenant's rows.
         Raises NoTenant.
         """
         wanted = self.wanted()
         sweep: tuple[str, ...] = ()
         if (self.bound is not None and self.bound != wanted) or not self.swept:
             self.swept = False
-            sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans else ()), "COMMIT")
+            sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans() else ()), "COMMIT")
         self.bound = wanted
         start = (begin,) if begin else ()
         return (*sweep, *start, self.binding.assignment(wanted), *self._context(), CUSTOM_PLANS)
@@ -126,9 +128,7 @@ class State:
     def _context(self) -> tuple[str, ...]:
         """Who works, and for which request."""
         found = None if self.free else scope.current_or_none()
-        if found is None:
-            return (f"SET LOCAL {ACTOR} = ''",)
-        return _context(found)
+        return _context(found) if found else NOBODY
 
     def check(self) -> None:
         """Raise MixedTenants unless the scope of now is that of the transaction; NoTenant outside of any."""
@@ -149,7 +149,14 @@ def literal(value: str) -> str:
     return "E'" + "".join(c if _PLAIN.fullmatch(c) else f"\\U{ord(c):08X}" for c in value) + "'"
 
 
+@functools.cache
+def _quoted(setting: str) -> str:
+    return ".".join(f'"{part}"' for part in setting.split("."))
+
+
 def _context(found: scope.Scope) -> tuple[str, ...]:
+    if found.request_id is None and not found.fields:
+        return (f"SET LOCAL {ACTOR} = {literal(found.actor)}",) if found.actor else NOBODY
     actor = f"SET LOCAL {ACTOR} = {literal(found.actor or '')}"
     values = {"request_id": found.request_id, **{name: found.fields.get(name) for name in CONTEXT[1:]}}
     if not any(values.values()):

@@ -70,15 +70,16 @@ class _Scoped:
         if isinstance(command, bytes) and command == self._get_tx_start_command():  # type: ignore[attr-defined]
             yield from self._open(command)
             return None
-        text = _text(command, self)
-        if not ends(text) and not text.startswith(_OWN):
-            self.tenantry_state.check()
+        if command not in (b"COMMIT", b"ROLLBACK"):
+            text = _text(command, self)
+            if not ends(text) and not text.startswith(_OWN):
+                self.tenantry_state.check()
         result: pq.abc.PGresult | None = yield from super()._exec_command(command, result_format)  # type: ignore[misc]
         return result
 
     def _open(self, begin: bytes) -> PQGen[None]:
         """Begin a transaction and bind it: one message, or one trip of the pipeline."""
-        statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans())
+        statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans)
         if self._pipeline:
             for statement in statements:
                 yield from super()._exec_command(statement.encode())  # type: ignore[misc]

@@ -138,9 +138,10 @@ class tenant(_Opened):
     ) -> None:
         super().__init__()
         name = tenant_text(id)
-        for key, value in {"actor": actor, "request_id": request_id, **fields}.items():
-            if value is not None:
-                _check(key, value)
+        if actor is not None or request_id is not None or fields:
+            for key, value in {"actor": actor, "request_id": request_id, **fields}.items():
+                if value is not None:
+                    _check(key, value)
         self._given = Scope(name, actor, request_id, MappingProxyType(fields))
         self._switch = switch
 
@@ -207,7 +208,7 @@ def entered(scope: Scope) -> Iterator[None]:
 
 def tenant_text(value: object) -> str:
     """A tenant's id as the setting holds it. Raises TenantError for what cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
+    if isinstance(value, bool) or not isinstance(value, (str, int, UUID)):
         raise TenantError(f"a tenant is text, an integer or a UUID, not {type(value).__name__}")
     text = str(value)
     _check("tenant", text)
