@@ -58,8 +58,13 @@ class Reach:
     functions: tuple[Function, ...]
 
 
-def reach(lab: Lab, catalog: Catalog, scopes: Mapping[QName, str]) -> Reach:
-    """Ask the server; the privileges of the role count, by whatever way it has them."""
+def reach(
+    lab: Lab, catalog: Catalog, scopes: Mapping[QName, str], exempt: frozenset[QName] = frozenset()
+) -> Reach:
+    """Ask the server; the privileges of the role count, by whatever way it has them.
+
+    ``exempt`` functions answer for every tenant by design; they are left out.
+    """
     admin = lab.admin.conn
     found = admin.execute(_load("reach"), {"role": lab.role}).fetchall()
     relations = (
@@ -81,6 +86,7 @@ def reach(lab: Lab, catalog: Catalog, scopes: Mapping[QName, str]) -> Reach:
         tuple(
             Function(QName(s, n), tuple(types), tuple(names))
             for s, n, types, names in admin.execute(_load("functions"), {"role": lab.role})
+            if QName(s, n) not in exempt
         ),
     )  # fmt: skip
 

@@ -1,0 +1,98 @@
+"""What is attacked: the targets, how a session says whose it is, and what the proof says nothing about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tenantry.attacks.claims import Claim, Claims
+from tenantry.attacks.target import Target, find
+from tenantry.catalog import Catalog
+from tenantry.conversion import reconcile
+from tenantry.finding import Finding, Outcome
+from tenantry.names import QName, display
+from tenantry.spec import Spec
+from tenantry.steps import resolvers
+
+_LISTED = 8  # names in one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The tenancy of a database, as a spec declares it or as it was recognised.
+
+    ``role`` is whom the attacks run as; empty: whoever the application's own DSN logs in as. ``scopes`` are those of
+    tables, in the spec's words. ``exempt`` are functions that answer for every tenant by design. ``findings`` and
+    ``unknown`` say what could not be a target, ``left_out`` what nobody looks at, in plain words.
+    """
+
+    role: str
+    claims: Claims
+    targets: tuple[Target, ...]
+    scopes: Mapping[QName, str]
+    exempt: frozenset[QName] = frozenset()
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[Outcome, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def tenants(self) -> Target | None:
+        """The table that tells which tenants there are."""
+        return next((t for t in self.targets if t.kind == "tenants"), None)
+
+
+def declared(spec: Spec, catalog: Catalog) -> Ground:
+    """The tenancy that a spec declares."""
+    targets, unfit = find(spec, catalog)
+    conversion, _ = reconcile(spec, catalog, "online")
+    scopes = _scopes(spec, catalog)
+    return Ground(
+        role=spec.roles.app,
+        claims=Claims((Claim(spec.tenancy.setting),)),
+        targets=targets,
+        scopes=scopes,
+        exempt=frozenset(f.qname for f in catalog.functions if resolvers.is_resolver(conversion, f)),
+        findings=tuple(Finding("target", "error", display(name), why) for name, why in unfit),
+        left_out=tuple(_left_out(spec, catalog, resolvers.exemption(conversion))),
+    )
+
+
+def _scopes(spec: Spec, catalog: Catalog) -> Mapping[QName, str]:
+    """What the spec says of each table; partitions and children follow their parent."""
+    scopes: dict[QName, str] = {QName(*n): r.scope for n, r in spec.tables.items()}
+    scopes[spec.tenancy.tenants] = "tenants"
+    if spec.audit:
+        scopes[spec.audit.table] = "trail"
+    return inherited(scopes, catalog)
+
+
+def inherited(scopes: Mapping[QName, str], catalog: Catalog) -> Mapping[QName, str]:
+    """The scopes with those of partitions and children, which follow their parent."""
+    found = dict(scopes)
+    for table in catalog.tables:
+        for part in catalog.descendants(table.qname):
+            if table.qname in found:
+                found.setdefault(part.qname, found[table.qname])
+    return found
+
+
+def _left_out(spec: Spec, catalog: Catalog, exempt: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for label, scope in (
+        ("ignored tables", "ignored"),
+        ("rows of shared tables, which every tenant reads", "shared"),
+    ):
+        tables = [display(n) for n, r in sorted(spec.tables.items()) if r.scope == scope]
+        if tables:
+            yield f"{label}: {listed(tables)}"
+    schemas = [s.name for s in catalog.schemas if s.name not in spec.tenancy.schemas]
+    if schemas:
+        yield f"other schemas: {listed(schemas)}"
+    for function, read in exempt:
+        yield f"resolver {function}, exempt: it reads {read} of every tenant, and returns a tenant's id"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in one sentence; of many, the rest is counted."""
+    found = list(names)
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return ", ".join(found[:_LISTED]) + more

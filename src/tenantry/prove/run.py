@@ -1,0 +1,56 @@
+"""Every attack on every target and through every door; what cannot look is an outcome too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+import psycopg
+
+from tenantry.attacks import ATTACKS, DOORS, plan
+from tenantry.attacks.aim import take
+from tenantry.attacks.lab import Lab
+from tenantry.attacks.reach import Reach
+from tenantry.attacks.target import Target
+from tenantry.finding import Outcome
+
+
+def attack(lab: Lab, only: Set[str] | None = None) -> tuple[Outcome, ...]:
+    """Every attack on every target that it applies to, or on those that ``only`` names."""
+    chosen = [t for t in lab.targets.values() if only is None or t.label in only]
+    return tuple(outcome for target in chosen for outcome in _on(lab, target))
+
+
+def _on(lab: Lab, target: Target) -> Iterator[Outcome]:
+    chosen = [a for a in ATTACKS if a.applies(target) and (lab.how.writes or not a.WRITES)]
+    why, dear = "there is no tenant: could not look", ""
+    try:
+        aim = take(lab, target)
+        dear = plan.dear(lab, target)
+    except psycopg.Error as error:
+        aim, why = None, looked(error)
+    for one in chosen:
+        if aim is None:
+            yield Outcome(one.NAME, target.label, "error", detail=why)
+        elif dear and one is not plan:
+            yield Outcome(one.NAME, target.label, "skipped", detail=dear)
+        else:
+            try:
+                yield one.run(lab, aim)
+            except psycopg.Error as error:
+                yield Outcome(one.NAME, target.label, "error", detail=looked(error))
+
+
+def doors(lab: Lab, reached: Reach, only: Set[str] | None) -> Iterator[Outcome]:
+    """The other ways to rows; one that cannot look ends with an error, and the next begins."""
+    for door in DOORS:
+        if (door.WRITES and not lab.how.writes) or (only is not None and door.NAME not in only):
+            continue
+        try:
+            yield from door.run(lab, reached)
+        except psycopg.Error as error:
+            yield Outcome(door.NAME, "database", "error", detail=looked(error))
+
+
+def looked(error: psycopg.Error) -> str:
+    """Why a look-up failed; a lost connection is made again for the next one."""
+    return f"could not look: {error.sqlstate or 'connection lost'} {error.diag.message_primary or str(error).strip()}"
