@@ -169,7 +169,9 @@ def _replace(
     )  # fmt: skip
     if twin is not None:
         return Replacement(table, old, constraint, twin.new, True, True, held)
-    found = next((i for i in table.table.indexes if _serves(table.table, i, new, old, constraint)), None)
+    found = pool.claim(
+        table.table, (i for i in table.table.indexes if _serves(table.table, i, new, old, constraint))
+    )
     if found is not None:
         bound = constraint is None or found.constraint is not None
         return Replacement(table, old, constraint, replace(new, name=found.name), True, bound, held)

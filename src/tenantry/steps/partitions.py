@@ -46,10 +46,8 @@ def parts(c: Conversion, table: TenantTable, new: Index, pool: Pool, label: str)
 
 
 def _part(leaf: TenantTable, new: Index, pool: Pool, label: str) -> Part:
-    found = next(
-        (i for i in leaf.table.indexes if i.valid and i.parent is None and i.constraint is None and same(i, new)),
-        None,
-    )  # fmt: skip
+    loose = (i for i in leaf.table.indexes if i.valid and i.parent is None and i.constraint is None)
+    found = pool.claim(leaf.table, (i for i in loose if same(i, new)))
     name = found.name if found and label != "pkey" else pool.server(leaf.table, new, label)
     built = name
     if label == "pkey":  # the old key has the name until it makes room

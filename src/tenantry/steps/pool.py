@@ -1,4 +1,4 @@
-"""Names for what a conversion makes, that nothing else has."""
+"""Names for what a conversion makes, that nothing else has; and which index that is there already is whose."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ class Pool:
         self._given: dict[str, set[str]] = {}
         for name in given:
             self._given.setdefault(name.schema, set()).add(name.name)
+        self._claimed: set[QName] = set()
+
+    def claim(self, table: Table, serving: Iterable[Index]) -> Index | None:
+        """The first of some indexes that nobody has claimed; of two keys over the same columns each gets its own."""
+        for index in serving:
+            name = QName(table.schema, index.name)
+            if name not in self._claimed:
+                self._claimed.add(name)
+                return index
+        return None
 
     def take(self, table: Table, wanted: str, new: Index) -> str:
         """A free name for an index and its constraint.

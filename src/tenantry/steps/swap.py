@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from tenantry import ddl, verify
 from tenantry.catalog import Constraint
@@ -23,7 +24,7 @@ def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
     replaced = keys(c).replacements
     leads = {(r.table.qname, r.new.name): r for r in replaced if r.primary}
     twins: dict[QName, list[Replacement]] = {}
-    for r in replaced:
+    for r in _later_first(c, replaced):
         if not r.primary and (r.table.qname, r.new.name) in leads:
             twins.setdefault(r.table.qname, []).append(r)
         elif not r.primary and not primary:
@@ -31,6 +32,21 @@ def drop_old(c: Conversion, *, primary: bool) -> Iterator[Change]:
     for r in leads.values() if primary else ():
         assert r.constraint is not None
         yield _swap_primary(c, r, r.constraint, twins.get(r.table.qname, []))
+
+
+def _later_first(c: Conversion, replaced: Sequence[Replacement]) -> Iterator[Replacement]:
+    """Keys of a partitioned table in the opposite order to that in which the server named their partitions' parts.
+
+    Steps are undone last first, so that the server then gives two keys over the same columns the names of before.
+    """
+
+    def parts(r: Replacement) -> list[tuple[int, str]]:
+        over = QName(r.table.table.schema, r.old.name)
+        below = c.catalog.descendants(r.table.qname)
+        return [(len(i.name), i.name) for t in below for i in t.indexes if i.parent == over]
+
+    for _, of_table in groupby(replaced, key=lambda r: r.table.qname):
+        yield from sorted(of_table, key=parts, reverse=True)
 
 
 def _drop(c: Conversion, r: Replacement) -> Change:
