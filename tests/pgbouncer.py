@@ -1,4 +1,4 @@
-"""A PgBouncer before a database of the tests, with one connection to the server."""
+"""A PgBouncer before a database, with one connection to the server or a few."""
 
 import os
 import pwd
@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
-
-from tests.servers import Database
+from psycopg.conninfo import conninfo_to_dict
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 ABSENT = "NOT TESTED HERE: pgbouncer is not there (Debian: apt-get install pgbouncer)"
@@ -28,7 +27,7 @@ listen_port = {listen}
 unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
-default_pool_size = 1
+default_pool_size = {size}
 server_reset_query = {reset}
 ignore_startup_parameters = extra_float_digits
 logfile = {directory}/log
@@ -36,27 +35,28 @@ logfile = {directory}/log
 
 
 @contextmanager
-def pooled(database: Database, app: str, *, mode: str = "transaction", reset: str = "") -> Iterator[str]:
+def pooled(dsn: str, app: str, *, mode: str = "transaction", reset: str = "", size: int = 1) -> Iterator[str]:
     """The application's DSN through a PgBouncer in that mode, which runs ``reset`` when a session goes back."""
     assert PROGRAM is not None
-    where = parse_qs(urlsplit(database.dsn).query)
+    where = conninfo_to_dict(dsn)
+    host, name = str(where["host"]), str(where["dbname"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
-        directory = Path(name)
-        owner = Path(where["host"][0]).stat().st_uid  # who may enter the directory of the server's socket
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as made:
+        directory = Path(made)
+        owner = Path(host).stat().st_uid  # who may enter the directory of the server's socket
         file = directory / "pgbouncer.ini"
-        values = {"host": where["host"][0], "port": where["port"][0], "name": database.name, "listen": port}
+        values = {"host": host, "port": where["port"], "name": name, "listen": port, "size": size}
         file.write_text(CONFIG.format(**values, app=app, directory=directory, mode=mode, reset=reset))
         for path in (directory, file):
             os.chown(path, owner, -1)
         user = ["-u", pwd.getpwuid(owner).pw_name] if os.getuid() == 0 else []
         process = subprocess.Popen([PROGRAM, "-q", *user, str(file)], stderr=subprocess.DEVNULL)
         try:
-            dsn = f"postgresql://{quote(app)}@127.0.0.1:{port}/{database.name}"
-            _wait(dsn, process)
-            yield dsn
+            pooled_dsn = f"postgresql://{quote(app)}@127.0.0.1:{port}/{name}"
+            _wait(pooled_dsn, process)
+            yield pooled_dsn
         finally:
             process.send_signal(signal.SIGINT)
             try:

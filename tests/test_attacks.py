@@ -354,7 +354,7 @@ def test_one_tenant_alone_says_nothing_about_a_key_that_does_not_name_the_tenant
 def test_a_pooler_that_hands_a_tenant_on_is_found(
     shared: Database, mode: str, reset: str, expected: str
 ) -> None:
-    with pooled(shared, isolated.names(shared).app, mode=mode, reset=reset) as dsn:
+    with pooled(shared.dsn, isolated.names(shared).app, mode=mode, reset=reset) as dsn:
         with shared.connect() as connection:
             catalog = introspect.read(connection)
         found = outcomes(

@@ -36,7 +36,7 @@ def database(server: Server) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def bouncer(database: Database) -> Iterator[str]:
     """The DSN of a PgBouncer with one connection to the database."""
-    with pooled(database, database.role("app")) as dsn:
+    with pooled(database.dsn, database.role("app")) as dsn:
         yield dsn
 
 
