@@ -10,26 +10,28 @@ import pytest
 from typer.testing import CliRunner
 
 from tenantry import checks, mutations
-from tenantry.attacks import ATTACKS, read
+from tenantry.attacks import ATTACKS, DOORS, read
 from tenantry.cli import app
 from tenantry.errors import CatalogError
 from tenantry.finding import Check
-from tenantry.mutations import suite, trials, worlds
+from tenantry.mutations import pgbouncer, suite, trials, worlds
 from tenantry.mutations.scratch import Scratch, scratch
 from tenantry.mutations.worlds import World
+from tenantry.report.trials import to_text
 from tenantry.trial import Layer, Mutation, SelfTest, Trial
 from tests.servers import Server
 
 SLUGS = {c.slug for c in checks.all_checks()}
 
 
+def _attack(mutation: Mutation) -> bool:
+    """The sabotage in an attack on a table; those of other ways to rows are tried in the notes alone."""
+    return bool(mutation.repair) and not any(b.endswith(" *") for b in mutation.breaches)
+
+
 def _own(mutation: Mutation) -> bool:
     """The sabotage in a check's header, or in an attack."""
-    return mutation.name in SLUGS or bool(mutation.repair)
-
-
-def _attack(mutation: Mutation) -> bool:
-    return bool(mutation.repair)
+    return mutation.name in SLUGS or _attack(mutation)
 
 
 # What is tried here of worlds where most is tried twice: `tenantry prove --self-test` tries all of it, in minutes.
@@ -90,14 +92,15 @@ def test_without_a_sabotage_there_is_silence(made: Any, world: str) -> None:
         assert set(found.clean.skipped) <= later
     assert bool(found.outcomes) == bool(found.kind.attacked)
     odd = [o for o in found.outcomes if o.attack != "reference" and o.status != "held"]
-    assert [o for o in odd if not (o.status == "skipped" and o.detail.startswith("no events yet"))] == []
+    nothing = ("no events yet", "no row of another tenant to remove")
+    assert [o for o in odd if not (o.status == "skipped" and o.detail.startswith(nothing))] == []
 
 
 def test_there_are_enough_and_each_check_and_attack_has_its_own() -> None:
     every = [m for world in mutations.NAMES for m in suite.of(world)]
     assert len({m.sql for m in every}) >= 100
     claimed = {c for m in every for c in m.finds} | {b.partition(" ")[0] for m in every for b in m.breaches}
-    assert {c.slug for c in checks.all_checks()} | {a.NAME for a in ATTACKS} <= claimed
+    assert {c.slug for c in checks.all_checks()} | {a.NAME for a in (*ATTACKS, *DOORS)} <= claimed
     assert {s for m in every for s in (*m.finds, *m.also)} <= SLUGS
 
 
@@ -181,6 +184,32 @@ def test_what_cannot_be_tried_fails_it(made: Any) -> None:
     trial = trials.try_(made(WORLD), wrong, "check")
     assert (trial.verdict, trial.good) == ("error", False)
     assert "42P01" in trial.detail
+
+
+@pytest.mark.pg(">=16")
+def test_what_is_missing_on_this_machine_is_said(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pgbouncer, "PROGRAM", None)
+    (pooler,) = (m for m in suite.of("notes") if m.pooler)
+    trial = trials.try_(made("notes"), pooler, "attack")
+    assert (trial.verdict, trial.detail) == ("skipped", pgbouncer.ABSENT)
+    (line,) = trials.left_out([trial])
+    assert "pooler" not in trials.unshown([trial], 180000)
+    assert "pooler" in trials.unshown([], 180000)
+    text = to_text(SelfTest("now", "PostgreSQL 18.6", (), (trial,), (), left_out=(line,)))
+    assert f"NOT TRIED pooler: {pgbouncer.ABSENT}" in text
+
+
+@pytest.mark.parametrize(
+    ("claim", "found", "fits"),
+    [
+        ("read notes", "read notes", True), ("read notes", "read users", False), ("* notes", "lock notes", True),
+        ("large *", "large large object 1", True), ("large *", "read notes", False), ("rls-off", "rls-off", True),
+        ("rls-off", "rls-off-part", False), ("* notes", "rls-off", False),
+    ],
+)  # fmt: skip
+def test_a_claim_is_about_an_attack_an_object_or_both(claim: str, found: str, fits: bool) -> None:
+    assert trials._compared({found}, {claim}, set())[0] == ("found" if fits else "missed")
+    assert trials._compared({found}, set(), {claim})[0] == ("found" if fits else "extra")
 
 
 @pytest.mark.pg(">=16")

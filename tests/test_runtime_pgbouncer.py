@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tenantry.mutations.pgbouncer import ABSENT, PROGRAM, pooled
 from tenantry.runtime import tenant
 from tests import runtime_adapters as adapters
-from tests.pgbouncer import ABSENT, PROGRAM, pooled
 from tests.runtime_adapters import DEFAULT, EMPTY
 from tests.runtime_scenarios import READ, SCENARIOS, A, B, Scenario, World, all_rows
 from tests.servers import Database, Server
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason=f"NOT TESTED HERE: {ABSENT}")
 # A client of a transaction pooler has no session of its own, and is handed another's backend on purpose.
 NOT_THERE = {"a_temporary_table", "a_held_cursor"}
 

@@ -1,12 +1,11 @@
 """What the application needs in a converted database before its first request, done by an administrator."""
 
 import psycopg
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tenantry.runtime import tenant
 
-from . import changes
+from . import changes, queries
 from .database import make_engine
 from .models import Skill
 
@@ -29,7 +28,7 @@ def embed_all(dsn: str, of: str) -> int:
     engine = make_engine(dsn)
     try:
         with tenant(of), Session(engine) as session:
-            found = session.scalars(select(Skill)).all()
+            found = session.scalars(queries.mine(Skill)).all()
             for each in found:
                 changes.write_embedding(session, each)
             session.commit()

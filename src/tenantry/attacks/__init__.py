@@ -42,8 +42,8 @@ from tenantry.attacks.target import Aim, Target
 from tenantry.finding import Outcome
 
 
-class Attack(Protocol):
-    """What each module of this package offers."""
+class Probe(Protocol):
+    """What each module of this package offers, whatever it attacks."""
 
     @property
     def NAME(self) -> str:
@@ -62,13 +62,17 @@ class Attack(Protocol):
 
     @property
     def SABOTAGE(self) -> tuple[str, ...]:
-        """Statements after which the attack must breach."""
+        """Statements after which it must breach."""
         ...
 
     @property
     def REPAIR(self) -> tuple[str, ...]:
         """Statements that undo the sabotage."""
         ...
+
+
+class Attack(Probe, Protocol):
+    """One that attacks a table."""
 
     def applies(self, target: Target) -> bool:
         """Whether the attack says anything about such a table."""
@@ -85,33 +89,8 @@ ATTACKS: tuple[Attack, ...] = (
 )  # fmt: skip
 
 
-class Door(Protocol):
-    """What a module offers that attacks something else than one table: the other ways to rows."""
-
-    @property
-    def NAME(self) -> str:
-        """One word, as reports call it."""
-        ...
-
-    @property
-    def WHY(self) -> str:
-        """What is lost when it is not refused, in one line."""
-        ...
-
-    @property
-    def WRITES(self) -> bool:
-        """Whether it writes before it rolls back: then it is not for production."""
-        ...
-
-    @property
-    def SABOTAGE(self) -> tuple[str, ...]:
-        """Statements after which the attack must breach somewhere."""
-        ...
-
-    @property
-    def REPAIR(self) -> tuple[str, ...]:
-        """Statements that undo the sabotage."""
-        ...
+class Door(Probe, Protocol):
+    """One that attacks something else than one table: the other ways to rows."""
 
     def run(self, lab: Lab, reach: Reach) -> Iterator[Outcome]:
         """Attack each thing of its kind that there is. Raises psycopg.Error when a look-up fails."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+
+import psycopg
 
 from tenantry.attacks.lab import Lab
 from tenantry.attacks.target import Aim, Target
@@ -122,18 +125,24 @@ def another(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Ma
 
 
 def residents(lab: Lab) -> tuple[str, ...]:
-    """Two tenants with rows in one table, or the only one, or none."""
+    """Two tenants with rows in one table, or the only one, or none. A table that cannot be looked at is passed over."""
     alone: tuple[str, ...] = ()
     for target in (t for t in lab.targets.values() if t.kind == "tenant" and t.column):
-        owner = target.owner("t")
-        first = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL LIMIT 1")
-        if first is None:
-            continue
-        alone = alone or (str(first[0]),)
-        second = another(lab, target, str(first[0]), (target.column or "",))
-        if second is not None:
-            return str(first[0]), str(second[target.column or ""])
+        with contextlib.suppress(psycopg.Error):  # its own attacks say so
+            found = _residents(lab, target)
+            if len(found) == 2:
+                return found
+            alone = alone or found
     return alone
+
+
+def _residents(lab: Lab, target: Target) -> tuple[str, ...]:
+    owner, column = target.owner("t"), target.column or ""
+    first = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL LIMIT 1")
+    if first is None:
+        return ()
+    second = another(lab, target, str(first[0]), (column,))
+    return (str(first[0]),) if second is None else (str(first[0]), str(second[column]))
 
 
 def own(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Mapping[str, str | None] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab, Result
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import Meaning, Try, attempt, control, judge, nothing_to_see
 from tenantry.finding import Outcome
 from tenantry.names import columns
@@ -17,10 +17,7 @@ REPAIR = ("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",)
 
 _REFUSED = ("0A000", "42501")  # not under row level security; no privilege
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from tenantry.attacks import forms
 from tenantry.attacks.lab import TRIPWIRE, Lab
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import matrix, skipped
 from tenantry.finding import Outcome
 
 NAME = "delete"
 WHY = "A tenant, or a session without one, deletes rows of another tenant; a DELETE that reads no column skips the SELECT policy."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR DELETE USING (true)",)
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("DELETE")
+REPAIR = shut("DELETE")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

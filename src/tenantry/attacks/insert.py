@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tenantry.attacks import forms
 from tenantry.attacks.lab import TRIPWIRE, Lab
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import matrix, skipped
 from tenantry.finding import Outcome
 from tenantry.names import literal, quote
@@ -12,13 +13,10 @@ from tenantry.names import literal, quote
 NAME = "insert"
 WHY = "A tenant, or a session without one, adds a row to another tenant."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR INSERT WITH CHECK (true)",)
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("INSERT")
+REPAIR = shut("INSERT")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from tenantry.attacks import forms
 from tenantry.attacks.lab import Lab
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
 
 NAME = "lock"
 WHY = "A tenant locks rows of another tenant: nobody can change them while it likes."
 WRITES = False
-SABOTAGE = (
-    "CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",
-    "CREATE POLICY sabotage_too ON {table} FOR UPDATE USING (true)",
-)
-REPAIR = ("DROP POLICY sabotage ON {table}", "DROP POLICY sabotage_too ON {table}")
+SABOTAGE = opened("SELECT", "UPDATE")
+REPAIR = shut("SELECT", "UPDATE")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, whose rows nobody may change."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

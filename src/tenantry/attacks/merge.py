@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tenantry.attacks import forms, update
 from tenantry.attacks.lab import Lab
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
 from tenantry.names import quote
@@ -12,16 +13,10 @@ from tenantry.names import quote
 NAME = "merge"
 WHY = "MERGE changes rows of another tenant: it asks policies of its own (CVE-2023-39418)."
 WRITES = True
-SABOTAGE = (
-    "CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",
-    "CREATE POLICY sabotage_too ON {table} FOR UPDATE USING (true)",
-)
-REPAIR = ("DROP POLICY sabotage ON {table}", "DROP POLICY sabotage_too ON {table}")
+SABOTAGE = opened("SELECT", "UPDATE")
+REPAIR = shut("SELECT", "UPDATE")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

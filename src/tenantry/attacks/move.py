@@ -7,7 +7,7 @@ from dataclasses import replace
 from tenantry.attacks import forms
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import TRIPWIRE, Lab
-from tenantry.attacks.target import Aim, Target, assign
+from tenantry.attacks.target import Aim, Target, assign, beside_the_trail
 from tenantry.attacks.verdict import Try, attempt, control, judge, nothing_to_see, skipped
 from tenantry.finding import Outcome
 
@@ -17,10 +17,7 @@ WRITES = False
 SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR UPDATE USING (false) WITH CHECK (true)",)
 REPAIR = ("DROP POLICY sabotage ON {table}",)
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, whose rows nobody changes."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab, Result
+from tenantry.attacks.sabotage import opened, shut
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import Control, Meaning, Try, judge, nothing_to_see, skipped
 from tenantry.finding import Outcome
@@ -14,8 +15,8 @@ from tenantry.names import literal, quote
 NAME = "oracle"
 WHY = "A tenant sees other rows than its own, in a way that no other attack thought of."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",)
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("SELECT")
+REPAIR = shut("SELECT")
 
 _PAGES = 1000.0  # of a larger table, about so many pages are looked at
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenantry.attacks.lab import Context, Lab, Result, Run
+from tenantry.attacks.sabotage import opened, shut
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import Control, Try, judge, meaning
 from tenantry.finding import Outcome
@@ -17,8 +18,8 @@ from tenantry.names import QName, display, quote
 NAME = "plan"
 WHY = "A statement is planned without the tenant's condition, or with a tenant that the plan has kept."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR DELETE USING (true)",)
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("DELETE")
+REPAIR = shut("DELETE")
 
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond", "TID Cond", "Order By")
 # What only the session decides: a function that is called when the plan runs, or a sub-query that was planned for it.

@@ -18,7 +18,7 @@ from tenantry.session import Conn, connect
 NAME = "pooler"
 WHY = "A pooler hands a session with its tenant to the next client."
 WRITES = True
-SABOTAGE = ()  # its settings are not in the database: the tests start poolers of both kinds
+SABOTAGE = ()  # its settings are not in the database: the self-test starts poolers of both kinds
 REPAIR = ()
 
 _CLIENTS = 20  # until one of them gets the server process of the first

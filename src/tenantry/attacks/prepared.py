@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Context, Lab, Result
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import Control, Try, control, judge, meaning, nothing_to_see
 from tenantry.finding import Outcome
 
@@ -24,10 +24,7 @@ _GENERIC = "SET LOCAL plan_cache_mode = force_generic_plan"
 _NAME = "tenantry_probe"
 _EXECUTE = f"EXECUTE {_NAME}"
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

@@ -71,13 +71,13 @@ def reach(
         Relation(QName(s, n), _KINDS[kind], tuple(columns), frozenset(words))
         for s, n, kind, columns, words in found
     )
-    below = _below(catalog)
+    under = below(catalog)
     return Reach(
         catalog,
         tuple(
             Relation(
                 r.name, r.kind, r.columns, r.words,
-                bool(below.get(r.name, frozenset()) & lab.targets.keys()),
+                bool(under.get(r.name, frozenset()) & lab.targets.keys()),
                 scopes.get(r.name, ""),
             )
             for r in relations
@@ -95,7 +95,7 @@ def _load(name: str) -> bytes:
     return (resources.files("tenantry.attacks") / f"{name}.sql").read_bytes()
 
 
-def _below(catalog: Catalog) -> Mapping[QName, frozenset[QName]]:
+def below(catalog: Catalog) -> Mapping[QName, frozenset[QName]]:
     """Every relation that a view reads, through other views too."""
     direct = {v.qname: frozenset(v.reads) for v in catalog.views}
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from tenantry.attacks.lab import Lab
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import matrix
 from tenantry.finding import Outcome
 
 NAME = "read"
 WHY = "A tenant, or a session without one, reads rows of another tenant."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",)  # permissive policies are ORed
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("SELECT")
+REPAIR = shut("SELECT")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from tenantry.attacks import plan
 from tenantry.attacks.aim import residents
 from tenantry.attacks.lab import Lab, Result, tenant
 from tenantry.attacks.reach import Reach, Relation
-from tenantry.attacks.verdict import Control, Try, attempt, cells, judge
+from tenantry.attacks.verdict import Control, Try, attempt, cells, judge, looked
 from tenantry.finding import Outcome
 
 NAME = "relation"
@@ -28,7 +29,7 @@ def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
             continue
         if relation.kind == "view" and not relation.tenants:
             continue
-        yield _one(lab, relation)
+        yield looked(NAME, relation.label, partial(_one, lab, relation))
 
 
 def _one(lab: Lab, relation: Relation) -> Outcome:

@@ -103,6 +103,11 @@ class Target:
         return f"(SELECT {self.parent.owner(up)} FROM {self.parent.sql} AS {up} WHERE {join} LIMIT 1)"
 
 
+def beside_the_trail(target: Target) -> bool:
+    """To every table but the trail, which has its own attack and whose rows nobody may change."""
+    return target.kind != "trail"
+
+
 @dataclass(frozen=True, slots=True)
 class Aim:
     """A target and the tenant whose row is attacked.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab, Result
-from tenantry.attacks.target import Aim, Target
+from tenantry.attacks.target import Aim, beside_the_trail
 from tenantry.attacks.verdict import Control, Meaning, Try, judge
 from tenantry.finding import Outcome
 
@@ -17,10 +17,7 @@ REPAIR = ("REVOKE TRUNCATE ON {table} FROM PUBLIC",)
 _REFERENCED = "0A000"  # only a foreign key stands in the way, and CASCADE takes it away
 _REFUSED = ("42501", "P0001")  # no privilege; a trigger
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

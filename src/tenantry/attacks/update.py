@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tenantry.attacks import forms
 from tenantry.attacks.lab import TRIPWIRE, Lab
-from tenantry.attacks.target import Aim, Target, assign
+from tenantry.attacks.sabotage import opened, shut
+from tenantry.attacks.target import Aim, Target, assign, beside_the_trail
 from tenantry.attacks.verdict import matrix, skipped
 from tenantry.catalog import Column
 from tenantry.finding import Outcome
@@ -12,13 +13,10 @@ from tenantry.finding import Outcome
 NAME = "update"
 WHY = "A tenant, or a session without one, changes rows of another tenant; an UPDATE that reads no column skips the SELECT policy."
 WRITES = False
-SABOTAGE = ("CREATE POLICY sabotage ON {table} FOR UPDATE USING (true)",)
-REPAIR = ("DROP POLICY sabotage ON {table}",)
+SABOTAGE = opened("UPDATE")
+REPAIR = shut("UPDATE")
 
-
-def applies(target: Target) -> bool:
-    """To every table but the trail, which has its own attack."""
-    return target.kind != "trail"
+applies = beside_the_trail
 
 
 def run(lab: Lab, aim: Aim) -> Outcome:

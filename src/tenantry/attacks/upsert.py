@@ -7,6 +7,7 @@ from dataclasses import replace
 from tenantry.attacks import forms, update
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Lab
+from tenantry.attacks.sabotage import opened, shut
 from tenantry.attacks.target import Aim, Target
 from tenantry.attacks.verdict import attempt, control, judge, nothing_to_see
 from tenantry.finding import Outcome
@@ -15,11 +16,8 @@ from tenantry.names import columns, literal, quote
 NAME = "upsert"
 WHY = "INSERT … ON CONFLICT DO UPDATE changes the row of another tenant that has the same key."
 WRITES = True
-SABOTAGE = (
-    "CREATE POLICY sabotage ON {table} FOR SELECT USING (true)",
-    "CREATE POLICY sabotage_too ON {table} FOR UPDATE USING (true)",
-)
-REPAIR = ("DROP POLICY sabotage ON {table}", "DROP POLICY sabotage_too ON {table}")
+SABOTAGE = opened("SELECT", "UPDATE")
+REPAIR = shut("SELECT", "UPDATE")
 
 _REACHED = "22012"
 

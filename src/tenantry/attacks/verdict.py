@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import psycopg
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Context, Lab, Result
@@ -96,6 +98,22 @@ def control(lab: Lab, aim: Aim, statement: str, *, allowed: bool) -> Control:
     # A privilege refuses before any row is looked at, so in an empty table it is enough that this one is not.
     ran = fired(result) or (aim.empty and not result.sqlstate)
     return Control(result, ran, f"{lab.role} lacks the privilege; control as the administrator")
+
+
+def looked(attack: str, label: str, look: Callable[[], Outcome]) -> Outcome:
+    """What an attack on one object comes to; one that cannot look is an error there, and the next object follows."""
+    try:
+        return look()
+    except psycopg.Error as error:  # a lost connection is made again for the next one
+        return unlooked(attack, label, error)
+
+
+def unlooked(attack: str, label: str, error: psycopg.Error) -> Outcome:
+    """Why a look-up failed."""
+    said = error.diag.message_primary or str(error).strip()
+    return Outcome(
+        attack, label, "error", detail=f"could not look: {error.sqlstate or 'connection lost'} {said}"
+    )
 
 
 def nothing_to_see(attack: str, aim: Aim) -> Outcome:

@@ -6,16 +6,19 @@ rolled back: not for production. It says nothing of EXPLAIN, timing and sequence
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import psycopg
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.aim import residents
 from tenantry.attacks.lab import Lab, Result, Run
-from tenantry.attacks.reach import Function, Reach
+from tenantry.attacks.reach import Function, Reach, below
 from tenantry.attacks.target import Target
 from tenantry.finding import Cell, Outcome
-from tenantry.names import literal, qualified, quote
+from tenantry.names import display, literal, qualified, quote
 
 NAME = "worlds"
 WHY = "What a tenant reads depends on rows of another tenant, whatever the way."
@@ -41,12 +44,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An output before and after, for one observer, and how many rows were taken away between."""
+    """An output before and after, for one observer, and how many rows were taken away between; ``stuck``: or why not."""
 
     observer: str
     before: Result
     after: Result
     removed: int  # of a table, its own
+    stuck: str = ""
 
 
 def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
@@ -99,9 +103,12 @@ def _keys(lab: Lab, gone: str) -> Iterator[tuple[str, str, str]]:
         if column is None:
             continue
         where = f"{target.owner('t')} = {literal(gone)}"
-        row = lab.look(f"SELECT t.{quote(column.name)}::text FROM {target.sql} AS t WHERE {where} LIMIT 1")
-        if row:
-            yield target.table.name, column.base, str(row[0])
+        query = f"SELECT t.{quote(column.name)}::text FROM {target.sql} AS t WHERE {where} LIMIT 1"
+        with contextlib.suppress(
+            psycopg.Error
+        ):  # of a table that cannot be looked at, which its own outcome says
+            if row := lab.look(query):
+                yield target.table.name, column.base, str(row[0])
 
 
 def _arguments(function: Function, keys: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, ...]]:
@@ -130,13 +137,15 @@ def _watched(
         run_(at.set_all(_PATIENCE))
         before = _snapshot(lab, run_, outputs, observer)
         removed = _remove(lab, run_, gone)
-        for view in reach.catalog.views:
-            if view.materialized:
-                _safely(run_, f"REFRESH MATERIALIZED VIEW {qualified(view.qname)}")
+        views = _refresh(reach, run_)
         after = _snapshot(lab, run_, outputs, observer)
     for output in outputs:
-        own = removed.get(output.label, sum(removed.values()))
-        yield output, Seen(observer, before[output], after[output], own)
+        # A table shows its own rows; a view or function may show anybody's.
+        mine = {output.label: removed[output.label]} if output.label in removed else removed
+        mine |= {output.label: views[output.label]} if output.label in views else {}
+        stuck = next((f"{name}: {r.sqlstate} {r.message}" for name, r in mine.items() if r.sqlstate), "")
+        rows = sum(r.rows for name, r in mine.items() if name in removed)
+        yield output, Seen(observer, before[output], after[output], rows, stuck)
 
 
 def _snapshot(lab: Lab, run_: Run, outputs: Sequence[Output], observer: str) -> Mapping[Output, Result]:
@@ -155,22 +164,30 @@ def _safely(run_: Run, statement: str) -> Result:
     return result
 
 
-def _remove(lab: Lab, run_: Run, gone: str) -> Mapping[str, int]:
+def _remove(lab: Lab, run_: Run, gone: str) -> dict[str, Result]:
     """Delete every row of a tenant, those that are found through others first; triggers and foreign keys rest.
 
-    Returns the number of rows by table; a partition has those of the table that it is a part of.
+    Returns what came of it by table; a partition has those of the table that it is a part of.
     """
     run_(at.set_all({"session_replication_role": "replica"}))
-    removed: dict[str, int] = {}
+    removed: dict[str, Result] = {}
     for target in sorted(lab.targets.values(), key=_depth, reverse=True):
         for trigger in target.table.triggers:
             if trigger.enabled == "A":  # fires even so
                 _safely(run_, f"ALTER TABLE {target.sql} DISABLE TRIGGER {quote(trigger.name)}")
         mine = f"t.{quote(target.column)}" if target.column else target.owner("t")
-        done = _safely(run_, f"DELETE FROM {target.sql} AS t WHERE {mine} = {literal(gone)}")
-        removed[target.label] = done.rows
+        removed[target.label] = _safely(run_, f"DELETE FROM {target.sql} AS t WHERE {mine} = {literal(gone)}")
     run_(at.set_all({"session_replication_role": "origin"}))
     return removed
+
+
+def _refresh(reach: Reach, run_: Run) -> dict[str, Result]:
+    """Materialized views made anew from what is left, by name; one that reads another after that."""
+    under = below(reach.catalog)
+    views = sorted(
+        (v.qname for v in reach.catalog.views if v.materialized), key=lambda v: len(under.get(v, ()))
+    )
+    return {display(name): _safely(run_, f"REFRESH MATERIALIZED VIEW {qualified(name)}") for name in views}
 
 
 def _depth(target: Target) -> int:
@@ -194,6 +211,10 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
     bad = next((s.before for o, s in failed if not (o.function and s.before.sqlstate in _REFUSALS)), None)
     if bad is not None:
         return replace(base, status="error", detail=f"could not look: {bad.sqlstate} {bad.message}", cells=())
+    stuck = next((s.stuck for seen in found.values() for s in seen if s.stuck), "")
+    if stuck:
+        told = f"could not look: rows of another tenant could not be taken away from {stuck}"
+        return replace(base, status="error", detail=told, cells=())
     if not removed:
         told = "no row of another tenant to remove: judged by the plan and the policies"
         return replace(base, status="skipped", detail=told, cells=())

@@ -23,7 +23,7 @@ from tenantry.checks import headers, tenancy, waivers
 from tenantry.checks.tenancy import Known, load, rows
 from tenantry.errors import CatalogError
 from tenantry.finding import LEVELS, Check, Finding, Need, Review
-from tenantry.session import Conn, connect
+from tenantry.session import LOCK_TIMEOUT, Conn, connect
 from tenantry.spec import Spec
 
 TIMEOUT = 30  # seconds that one query may take
@@ -91,6 +91,8 @@ def examine(conn: psycopg.Connection[Any], request: Request, *, now: datetime) -
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("SET LOCAL transaction_read_only = on")
             cursor.execute(f"SET LOCAL statement_timeout = '{TIMEOUT}s'".encode())
+            # The text of a policy is only given out where no DDL holds its table.
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'".encode())
             cursor.execute("SET LOCAL search_path = ''")
             # The planner knows nothing of what is read from JSON, and would loop where there are many tables.
             cursor.execute("SET LOCAL jit = off")

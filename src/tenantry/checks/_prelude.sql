@@ -6,6 +6,22 @@ WITH param AS (
     SELECT
         $1::pg_catalog.jsonb AS p,
         pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version
+), bug AS (
+    -- Known holes that this server still has. A test may pretend an older one; nobody can pretend a newer one.
+    SELECT
+        bug.level, bug.cve,
+        pg_catalog.format('%s.%s: %s; fixed in %s.%s (%s)', server.version / 10000, server.version % 10000, bug.what, bug.major, bug.minor, bug.cve) AS message
+    FROM (
+        SELECT param.p, least(
+            param.version,
+            nullif(pg_catalog.current_setting('tenantry.pretended_version', true), '')::pg_catalog.int4
+        ) AS version
+        FROM param
+    ) AS server
+    CROSS JOIN pg_catalog.jsonb_to_recordset(server.p -> 'bugs') AS bug (
+        cve pg_catalog.text, level pg_catalog.text, what pg_catalog.text, major pg_catalog.int4, minor pg_catalog.int4
+    )
+    WHERE bug.major = server.version / 10000 AND bug.minor > server.version % 10000
 ), role AS (
     -- Who logs in, and whose rights the application uses.
     SELECT r.oid, r.rolname AS name, r.rolsuper AS superuser

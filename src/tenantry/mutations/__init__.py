@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from tenantry.mutations import suite, worlds
 from tenantry.mutations.scratch import scratch
-from tenantry.mutations.trials import layers, new, noise, try_, unshown
+from tenantry.mutations.trials import layers, left_out, new, noise, try_, unshown
 from tenantry.mutations.worlds import NAMES, World
 from tenantry.trial import Clean, SelfTest, Trial
 
@@ -45,6 +45,7 @@ def run(dsn: str, *, names: Sequence[str] = NAMES, listen: Listen = _silent) -> 
         trials=tuple(trials),
         unshown=unshown(trials, version),
         seconds=time.monotonic() - begun,
+        left_out=left_out(trials),
     )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from tenantry.attacks import ATTACKS
+from tenantry.attacks import ATTACKS, DOORS, Probe, pooler
 from tenantry.checks import all_checks
 from tenantry.mutations import worlds
 from tenantry.trial import Mutation
@@ -20,7 +20,7 @@ _KEYS = {"name", "sql", "finds", "also", "breaches", "beside", "repair", "since"
 def of(world: str) -> tuple[Mutation, ...]:
     """All that is tried in a world. Raises ValueError for an entry that is not in order, naming it."""
     kind = worlds.kind(world)
-    found = [*_headers(kind), *_attacks(kind), *_file("everywhere", kind), *_file(world, kind)]
+    found = [*_headers(kind), *_attacks(kind), *_doors(kind), *_file("everywhere", kind), *_file(world, kind)]
     names = [m.name for m in found]
     for name in names:
         if names.count(name) > 1:
@@ -56,14 +56,29 @@ def _attacks(kind: worlds.Kind) -> Iterator[Mutation]:
             case _:
                 tables = [t for t in kind.attacked if t != kind.names.get("trail")]
         for table in tables:
-            tenant = kind.attacked.get(table, kind.names["column"])
-            sql, repair = (
-                tuple(s.format(table=table, tenant=tenant, setting="{setting}") for s in statements)
-                for statements in (attack.SABOTAGE, attack.REPAIR)
-            )
             label = worlds.label(table)
-            name = f"{attack.NAME} {label}"
-            yield Mutation(name, sql, breaches=(name,), beside=(f"* {label}",), repair=repair)
+            yield _spoilt(attack, kind, table, f"{attack.NAME} {label}", beside=(f"* {label}",))
+
+
+def _doors(kind: worlds.Kind) -> Iterator[Mutation]:
+    """The sabotage of each other way to rows, which must be found somewhere; a pooler's is not in the database."""
+    if kind.attacked:
+        yield Mutation(pooler.NAME, (), breaches=(f"{pooler.NAME} *",), pooler=("", "DISCARD ALL"))
+    for table in list(kind.attacked)[:1]:
+        for door in (d for d in DOORS if d.SABOTAGE):
+            # What shows rows to one of these shows them to the other.
+            yield _spoilt(
+                door, kind, table, f"{door.NAME} *", beside=("relation sabotage", "worlds sabotage")
+            )
+
+
+def _spoilt(probe: Probe, kind: worlds.Kind, table: str, claim: str, *, beside: tuple[str, ...]) -> Mutation:
+    tenant = kind.attacked.get(table, kind.names["column"])
+    sql, repair = (
+        tuple(s.format(table=table, tenant=tenant, setting="{setting}") for s in statements)
+        for statements in (probe.SABOTAGE, probe.REPAIR)
+    )
+    return Mutation(claim.removesuffix(" *"), sql, breaches=(claim,), beside=beside, repair=repair)
 
 
 def _table(name: str) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from tenantry import checks, demo, introspect, planner, prove, spec
+from tenantry.attacks import DOORS
 from tenantry.attacks.lab import How
 from tenantry.attacks.target import find
 from tenantry.finding import Outcome, Review
@@ -35,7 +36,8 @@ _BRACES = re.compile(r"\{(\w+)\}")
 class Kind:
     """A world as its files describe it. ``attacked`` are tables, and what says whose a row is; none: no live layer.
 
-    ``references`` are those of them that refer to other tenant tables, ``partitioned`` those with partitions.
+    ``references`` are those of them that refer to other tenant tables, ``partitioned`` those with partitions; ``views``
+    tells which tables each view reads, as reports call them: who sees a table's rows sees them in its views, too.
     ``everywhere``: those mutations are tried here.
     """
 
@@ -45,6 +47,7 @@ class Kind:
     attacked: Mapping[str, str]
     references: tuple[str, ...]
     partitioned: tuple[str, ...]
+    views: Mapping[str, Sequence[str]]
     everywhere: bool
     spec: Mapping[str, Any] | None
     before: str
@@ -96,6 +99,7 @@ def kind(name: str) -> Kind:
         attacked=told.get("attacked", {}),
         references=tuple(told.get("references", ())),
         partitioned=tuple(told.get("partitioned", ())),
+        views=told.get("views", {}),
         everywhere=told.get("everywhere", False),
         spec=told.get("spec"),
         before=_text(files / f"{name}.sql"),
@@ -226,14 +230,17 @@ def label(table: str) -> str:
     return display(parse(table))
 
 
-def attack(world: World, database: str) -> tuple[Outcome, ...]:
-    """Every attack on a copy."""
+def attack(world: World, database: str, pooler_dsn: str | None = None) -> tuple[Outcome, ...]:
+    """Every attack on a copy, and every other way to rows; that through a pooler where there is one."""
     assert world.spec is not None
     with contextlib.closing(world.scratch.connect(database)) as conn:
         catalog = introspect.read(conn)
     targets, _ = find(world.spec, catalog)
     tables = {target.label for target in targets}
-    return prove.outcomes(world.scratch.dsn_of(database), world.spec, catalog, tables, how=How("full"))
+    doors = {door.NAME for door in DOORS}
+    dsn = world.scratch.dsn_of(database)
+    how = How("full", pooler_dsn=pooler_dsn)
+    return prove.outcomes(dsn, world.spec, catalog, tables, how=how, doors=doors)
 
 
 @contextlib.contextmanager

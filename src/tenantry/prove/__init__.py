@@ -21,11 +21,11 @@ from tenantry.attacks.target import Rights, Target, rights
 from tenantry.catalog import Catalog
 from tenantry.checks.waivers import Baseline
 from tenantry.errors import CatalogError, PlanError
-from tenantry.finding import Finding, Mode, Outcome, Proof
+from tenantry.finding import Finding, Mode, Outcome, Proof, Review
 from tenantry.names import QName, display, qualified
 from tenantry.prove import run, tell
 from tenantry.prove.ground import Ground, declared, listed
-from tenantry.session import Conn, connect
+from tenantry.session import LOCK_TIMEOUT, Conn, connect
 from tenantry.spec import Spec
 
 
@@ -47,6 +47,7 @@ def prove(
     """
     begun = time.monotonic()
     with contextlib.closing(connect(dsn, "tenantry prove")) as admin:
+        admin.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}s'".encode())
         catalog = introspect.read(admin)
     try:
         pending = tuple(step.id for step in planner.plan(spec, catalog, "online"))
@@ -94,23 +95,35 @@ def examine(
 ) -> Proof:
     """All of :func:`prove` but planning again: checks and attacks on a catalog that was read before."""
     request = checks.Request(spec=spec, baseline=baseline)
-    review = checks.check(dsn, request, app_dsn=app_dsn, now=now)
-    left_out = tuple(line for line in review.not_looked_at if line != checks.NOTHING_TRIED)
+    review, unchecked = _reviewed(dsn, request, app_dsn, now)
     found = _attacked(dsn, spec, catalog, app_dsn, how)
+    tried = {o.attack for o in found.outcomes}
     return Proof(
         when=now.isoformat(timespec="seconds"),
         server=f"PostgreSQL {catalog.server.version // 10000}.{catalog.server.version % 10000}, "
         f"database {catalog.server.database}",
         role=found.role,
         pending=(),
-        findings=tuple(found.findings),
+        findings=(*unchecked, *found.findings),
         outcomes=found.outcomes,
-        not_looked_at=tuple(tell.left_out(found.ground, catalog, found.app, how)),
+        not_looked_at=tuple(tell.left_out(found.ground, catalog, found.app, how, tried)),
         mode=how.mode,
-        review=replace(review, not_looked_at=left_out),
+        review=review,
         fingerprint=catalog.digest,
         places=tuple(tell.places(found.ground, catalog)),
     )
+
+
+def _reviewed(
+    dsn: str, request: checks.Request, app_dsn: str | None, now: datetime
+) -> tuple[Review | None, tuple[Finding, ...]]:
+    """The static checks; where they cannot read the catalogs, because a table is locked say, that is a finding."""
+    try:
+        review = checks.check(dsn, request, app_dsn=app_dsn, now=now)
+    except CatalogError as error:
+        return None, (Finding("check-failed", "error", "catalog", str(error), "see to that and prove again"),)
+    left_out = tuple(line for line in review.not_looked_at if line != checks.NOTHING_TRIED)
+    return replace(review, not_looked_at=left_out), ()
 
 
 @dataclass(slots=True)
@@ -180,7 +193,7 @@ def _refuse_bound(admin: Conn, names: Sequence[QName]) -> None:
     """Raise CatalogError when the administrator would not see every row of every table."""
     query = (
         "SELECT n FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS u (n, o) "
-        "WHERE pg_catalog.row_security_active(n) ORDER BY o"
+        "WHERE pg_catalog.row_security_active(pg_catalog.to_regclass(n)::pg_catalog.oid) ORDER BY o"
     )
     active = {n for (n,) in admin.execute(query, ([qualified(name) for name in names],))}
     bound = [display(name) for name in names if qualified(name) in active]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from functools import partial
 
 import psycopg
 
@@ -11,6 +12,7 @@ from tenantry.attacks.aim import take
 from tenantry.attacks.lab import Lab
 from tenantry.attacks.reach import Reach
 from tenantry.attacks.target import Target
+from tenantry.attacks.verdict import looked, unlooked
 from tenantry.finding import Outcome
 
 
@@ -22,22 +24,18 @@ def attack(lab: Lab, only: Set[str] | None = None) -> tuple[Outcome, ...]:
 
 def _on(lab: Lab, target: Target) -> Iterator[Outcome]:
     chosen = [a for a in ATTACKS if a.applies(target) and (lab.how.writes or not a.WRITES)]
-    why, dear = "there is no tenant: could not look", ""
     try:
-        aim = take(lab, target)
-        dear = plan.dear(lab, target)
+        aim, dear = take(lab, target), plan.dear(lab, target)
     except psycopg.Error as error:
-        aim, why = None, looked(error)
+        yield from (unlooked(one.NAME, target.label, error) for one in chosen)
+        return
     for one in chosen:
         if aim is None:
-            yield Outcome(one.NAME, target.label, "error", detail=why)
+            yield Outcome(one.NAME, target.label, "error", detail="there is no tenant: could not look")
         elif dear and one is not plan:
             yield Outcome(one.NAME, target.label, "skipped", detail=dear)
         else:
-            try:
-                yield one.run(lab, aim)
-            except psycopg.Error as error:
-                yield Outcome(one.NAME, target.label, "error", detail=looked(error))
+            yield looked(one.NAME, target.label, partial(one.run, lab, aim))
 
 
 def doors(lab: Lab, reached: Reach, only: Set[str] | None) -> Iterator[Outcome]:
@@ -48,9 +46,4 @@ def doors(lab: Lab, reached: Reach, only: Set[str] | None) -> Iterator[Outcome]:
         try:
             yield from door.run(lab, reached)
         except psycopg.Error as error:
-            yield Outcome(door.NAME, "database", "error", detail=looked(error))
-
-
-def looked(error: psycopg.Error) -> str:
-    """Why a look-up failed; a lost connection is made again for the next one."""
-    return f"could not look: {error.sqlstate or 'connection lost'} {error.diag.message_primary or str(error).strip()}"
+            yield unlooked(door.NAME, "database", error)

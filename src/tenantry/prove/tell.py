@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
+from tenantry.attacks import pooler, worlds
 from tenantry.attacks.application import App
 from tenantry.attacks.lab import How
 from tenantry.catalog import Catalog
@@ -33,12 +34,16 @@ def places(ground: Ground, catalog: Catalog) -> Iterator[Place]:
         yield Place(display(table.qname), scope, tuple(references), table.rows or None)
 
 
-def left_out(ground: Ground, catalog: Catalog, app: App | None, how: How) -> Iterator[str]:
-    """What the proof says nothing about, in plain words."""
+def left_out(ground: Ground, catalog: Catalog, app: App | None, how: How, tried: Set[str]) -> Iterator[str]:
+    """What the proof says nothing about, in plain words. ``tried`` are attacks that there is an outcome of."""
     if app is not None and app.assume:
         yield f"the application's own login and pooler: {app.role} was taken by SET ROLE"
     if not how.writes:
         yield "what only a statement that writes can show (foreign keys, triggers, DDL): `tenantry prove --full` tries it on a copy"
+    elif (
+        worlds.NAME not in tried
+    ):  # a proof goes as far as its rows: the plans say what one tenant's session asks
+        yield f"whether what a tenant reads changes with another one's rows ({worlds.NAME}): no table has rows of two tenants"
     yield "more than one row of one tenant in each table, against one other tenant"
     yield from ground.left_out
     mine = app.role if app is not None else ground.role
@@ -46,4 +51,8 @@ def left_out(ground: Ground, catalog: Catalog, app: App | None, how: How) -> Ite
     if roles:
         yield f"other logins: {listed(roles)}"
     yield "what tells of rows without showing them: EXPLAIN, timing, statistics"
-    yield "backups, LISTEN/NOTIFY and shared connections"
+    yield (
+        "backups and LISTEN/NOTIFY"
+        if pooler.NAME in tried
+        else "backups, LISTEN/NOTIFY and shared connections"
+    )

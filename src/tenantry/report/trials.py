@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tenantry.trial import Clean, SelfTest, Trial
+from tenantry.trial import SelfTest, Trial
 
 VERSION = 1
 _WIDTH = 110
@@ -37,6 +37,8 @@ def _lines(test: SelfTest) -> Iterator[str]:
     for world in test.worlds:
         for line in world.noise:
             yield from _wrapped(f"NOISE {world.world}, without a sabotage: {line}")
+    for line in test.left_out:
+        yield from _wrapped(f"NOT TRIED {line}")
     if test.unshown:
         yield from _wrapped(f"NOT SHOWN to find anything: {', '.join(test.unshown)}")
     yield ""
@@ -63,16 +65,12 @@ def _table(test: SelfTest) -> Iterator[str]:
         mine = [t for t in test.trials if t.world == world.world]
         cells = [_cell(mine, "check"), _cell(mine, "attack")]
         skipped = sum(t.verdict == "skipped" for t in mine)
-        yield f"{world.world:{width}}  {cells[0]:<11}  {cells[1]:<11}  {skipped or '':<14}  {_about(world)}".rstrip()
+        yield f"{world.world:{width}}  {cells[0]:<11}  {cells[1]:<11}  {skipped or '':<14}  {world.title}".rstrip()
 
 
 def _cell(trials: list[Trial], layer: str) -> str:
     mine = [t for t in trials if t.layer == layer and t.verdict != "skipped"]
     return f"{sum(t.verdict == 'found' for t in mine)} of {len(mine)}" if mine else "–"
-
-
-def _about(world: Clean) -> str:
-    return world.title
 
 
 def _each(test: SelfTest) -> Iterator[str]:

@@ -1,0 +1,263 @@
+"""A proof that is killed in the middle leaves nothing behind; what it cannot look at is an error, and it goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tenantry import introspect
+from tenantry.attacks.lab import How
+from tenantry.errors import CatalogError
+from tenantry.finding import Outcome, Proof
+from tenantry.names import QName
+from tenantry.prove import examine, outcomes, prove
+from tests import isolated
+from tests.servers import Database
+
+pytestmark = pytest.mark.usefixtures("sound_server")
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+FULL = How("full")
+
+# One of the functions that an attack calls waits there for as long as the test likes, once rows are deleted.
+WAITS = """
+CREATE FUNCTION waits() RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS
+$$ BEGIN IF (SELECT count(*) FROM notes) < 3 THEN PERFORM pg_advisory_xact_lock(77); END IF; RETURN ''; END $$
+"""
+STATE = """
+SELECT concat('role ', rolname, rolsuper, rolcanlogin, rolconfig) FROM pg_roles
+UNION ALL SELECT concat('database ', datname) FROM pg_database
+UNION ALL SELECT concat('prepared ', gid) FROM pg_prepared_xacts
+UNION ALL SELECT concat('slot ', slot_name) FROM pg_replication_slots
+UNION ALL SELECT concat('relation ', oid::regclass, relrowsecurity, relacl) FROM pg_class
+UNION ALL SELECT concat('trigger ', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger
+UNION ALL SELECT concat('policy ', polrelid::regclass, polname) FROM pg_policy
+UNION ALL SELECT concat('large object ', oid) FROM pg_largeobject_metadata
+UNION ALL SELECT concat('sequence ', last_value, is_called) FROM notes_id_seq
+UNION ALL SELECT concat('event ', ctid, t) FROM events AS t
+UNION ALL SELECT concat('note ', ctid, t) FROM notes AS t
+UNION ALL SELECT concat('user ', ctid, t) FROM users AS t
+ORDER BY 1
+"""
+OURS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE 'tenantry%%'"
+
+
+def run(db: Database, *statements: str) -> None:
+    app, owner = isolated.names(db)  # need no quotes
+    with db.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.replace("{app}", app).replace("{owner}", owner).encode())
+
+
+def state(db: Database) -> list[str]:
+    with db.connect() as connection:
+        return [line for (line,) in connection.execute(STATE.encode())]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory for temporary files, which the user of a root's server may enter."""
+    with tempfile.TemporaryDirectory(prefix="t-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def started(db: Database, place: Path, *options: str) -> subprocess.Popen[bytes]:
+    """`tenantry prove` in a process of its own, with its temporary files in ``place``."""
+    app, owner = isolated.names(db)
+    tables = "".join(
+        f'[tables.{t}]\nscope = "tenant"\nprimary_key = "global"\n' for t in ("users", "notes", "events")
+    )
+    spec = place / "tenantry.toml"
+    spec.write_text(
+        f'[roles]\napp = "{app}"\nowner = "{owner}"\n[audit]\n{tables}[tables.countries]\nscope = "shared"\n'
+        '[tables.accounts]\nscope = "through"\nparent = "users"\n'
+    )
+    command = [
+        sys.executable,
+        "-c",
+        "from tenantry.cli import main; main()",
+        "prove",
+        "--dsn",
+        db.dsn,
+        "--spec",
+        str(spec),
+        *options,
+    ]
+    files = place / "files"
+    files.mkdir(mode=0o755)
+    return subprocess.Popen(command, env=os.environ | {"TMPDIR": str(files)}, stdout=subprocess.DEVNULL)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_while_rows_are_deleted(db: Database, place: Path) -> None:
+    isolated.make(db)
+    run(db, WAITS)
+    before = state(db)
+    with db.connect() as holder:
+        holder.execute("SELECT pg_advisory_lock(77)")
+        process = started(db, place, "--full")
+        waiting = b"SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        try:
+            assert eventually(lambda: holder.execute(waiting).fetchone() == (True,))
+        finally:
+            kill(process)
+    with db.connect() as other:
+        assert eventually(lambda: other.execute(OURS, (db.name,)).fetchone() == (0,))
+    assert state(db) == before
+    assert list((place / "files").iterdir()) == []
+
+
+def test_killed_in_the_lab(db: Database, place: Path) -> None:
+    isolated.make(db)
+    before = state(db)
+    process = started(db, place, "--lab")
+    files = place / "files"
+    try:
+        assert eventually(lambda: any(files.glob("*/.s.PGSQL.*")))
+    finally:
+        kill(process)
+    assert eventually(lambda: not any(files.iterdir()))
+    with db.connect() as other:
+        assert eventually(lambda: other.execute(OURS, (db.name,)).fetchone() == (0,))
+    assert state(db) == before
+
+
+def examined(db: Database, *statements: str, how: How = FULL, dsn: str = "") -> Proof:
+    """The proof after some statements that came once the catalog was read."""
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    run(db, *statements)
+    return examine(dsn or db.dsn, isolated.spec(db), catalog, how=how, now=NOW)
+
+
+def only(proof: Proof, *objects: str) -> list[Outcome]:
+    """The outcomes that are no answer; the proof must be none, of these objects alone, and all others must hold."""
+    assert not proof.proven
+    odd = [o for o in proof.outcomes if o.status != "held" and not (o.status == "skipped" and o.detail)]
+    assert {o.object for o in odd} == set(objects), odd
+    assert {o.status for o in odd} == {"error"}, odd
+    assert {"users", "accounts"} - set(objects) <= {o.object for o in proof.outcomes if o.status == "held"}
+    return odd
+
+
+def test_a_table_dropped_in_the_middle(db: Database) -> None:
+    isolated.make(db)
+    gone = ("events", "events_early", "events_late")
+    # Of a table that every tenant reads it is not known whether it shows rows that could not be taken away.
+    found = only(examined(db, "DROP TABLE events"), *gone, "countries")
+    assert all("42P01" in o.detail for o in found)
+
+
+def test_a_view_dropped_in_the_middle(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db, "CREATE VIEW seen WITH (security_invoker) AS SELECT * FROM notes", "GRANT SELECT ON seen TO {app}"
+    )
+    assert examined(db, "DROP VIEW seen").proven
+
+
+def test_a_table_that_somebody_locks(db: Database) -> None:
+    spec = isolated.make(db)
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    with db.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        proof = examine(db.dsn, spec, catalog, now=NOW)
+        assert {o.detail[:21] for o in only(proof, "accounts")} == {"could not look: 55P03"}
+        assert [f.check for f in proof.findings if f.level == "error"] in ([], ["check-failed"])
+        with pytest.raises(CatalogError, match=r"lock timeout; .* wait for the DDL that is running"):
+            prove(db.dsn, spec, now=NOW)
+
+
+def test_rows_that_cannot_be_taken_away(db: Database) -> None:
+    spec = isolated.make(db)
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    with db.connect(autocommit=False) as other:
+        other.execute("LOCK TABLE accounts IN SHARE MODE")
+        tried = outcomes(db.dsn, spec, catalog, frozenset(), how=FULL, doors=frozenset({"worlds"}))
+    found = {o.object: o for o in tried}
+    assert found["accounts"].status == "error"
+    assert found["accounts"].detail.startswith(
+        "could not look: rows of another tenant could not be taken away from accounts: 55P03"
+    )
+    assert found["users"].status == "held"
+
+
+@pytest.mark.parametrize("how", [How(), FULL], ids=["safe", "full"])
+def test_a_view_whose_function_raises(db: Database, how: How) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "CREATE FUNCTION raises(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+        "CREATE VIEW broken WITH (security_invoker) AS SELECT raises(title) FROM notes",
+        "GRANT SELECT ON broken TO {app}",
+    )
+    found = [o for o in examined(db, how=how).outcomes if o.status == "error"]
+    assert {o.object for o in found} == {"broken"}
+    assert "P0001" in found[0].detail
+
+
+ODD = """
+CREATE TYPE pair AS (a int, b text);
+CREATE DOMAIN pairs AS pair CHECK ((VALUE).a > 0);
+CREATE TABLE odd (id int PRIMARY KEY, p pair NOT NULL, d pairs, w point, r int4range[], tenant_id text NOT NULL
+    REFERENCES tenants);
+INSERT INTO odd VALUES (1, (1, 'a'), (1, 'b'), '(1,2)', '{"[1,2)"}', 'acme'), (2, (1, 'a'), NULL, NULL, NULL, 'globex');
+CREATE POLICY tenant_isolation ON odd USING (tenant_id = current_setting('app.current_tenant_id', true));
+ALTER TABLE odd ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO {owner};
+GRANT SELECT, INSERT, UPDATE, DELETE ON odd TO {app}
+"""
+
+
+def test_columns_of_types_that_it_does_not_know(db: Database) -> None:
+    isolated.make(db)
+    run(db, *ODD.split(";\n"))
+    spec = isolated.spec(db)
+    tables = {**spec.tables, QName("public", "odd"): spec.tables[QName("public", "notes")]}
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    for how in (How(), FULL):
+        proof = examine(db.dsn, spec.model_copy(update={"tables": tables}), catalog, how=how, now=NOW)
+        mine = [o for o in proof.outcomes if o.object == "odd"]
+        assert {o.status for o in mine} <= {"held", "skipped"}, mine
+        assert {"read", "update", "insert"} <= {o.attack for o in mine if o.status == "held"}
+
+
+def test_a_privilege_that_was_revoked(db: Database) -> None:
+    isolated.make(db)
+    dba = f"{isolated.names(db).app}_dba"
+    run(
+        db,
+        "CREATE ROLE {app}_dba LOGIN BYPASSRLS",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO {app}_dba",
+        "GRANT {owner}, {app} TO {app}_dba WITH INHERIT FALSE"
+        if db.server_version >= 160000
+        else "GRANT {owner}, {app} TO {app}_dba",
+        "ALTER ROLE {app}_dba NOINHERIT",
+    )
+    proof = examined(
+        db, "REVOKE ALL ON accounts FROM {app}_dba", how=How(), dsn=make_conninfo(db.dsn, user=dba)
+    )
+    found = only(proof, "accounts")
+    assert any("42501" in o.detail for o in found)
