@@ -249,7 +249,7 @@ LABELS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=102_000)
     parser.add_argument("--trail", choices=("extended", "plain"), default="extended")
     parser.add_argument(
         "--binaries", type=Path, help="the programs of another PostgreSQL than the embedded one"

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from tenantry.runtime import Binding
+from tenantry.runtime import Binding, orm
 from tenantry.runtime.asyncpg import Connection as AsyncpgConnection
 from tenantry.runtime.psycopg import AsyncConnection, Connection
 from tenantry.runtime.sqlalchemy import scoped
@@ -291,8 +291,8 @@ async def asyncpg_pool(dsn: str, size: int, binding: Binding, prepare: bool) -> 
         yield Pool(connect)
 
 
-def engine(driver: str, session: bool = False) -> Adapter:
-    """An adapter of SQLAlchemy on a blocking driver."""
+def engine(driver: str, session: type[Session] | None = None) -> Adapter:
+    """An adapter of SQLAlchemy on a blocking driver: its connections, or sessions of that class."""
 
     @asynccontextmanager
     async def pool(dsn: str, size: int, binding: Binding, prepare: bool) -> AsyncIterator[Pool]:
@@ -302,7 +302,7 @@ def engine(driver: str, session: bool = False) -> Adapter:
 
         @asynccontextmanager
         async def connect() -> AsyncIterator[Conn]:
-            with Session(made) if session else made.connect() as raw:
+            with session(made) if session else made.connect() as raw:
                 yield EngineConn(raw)
 
         yield Pool(connect)
@@ -311,8 +311,8 @@ def engine(driver: str, session: bool = False) -> Adapter:
     return pool
 
 
-def async_engine(driver: str, session: bool = False) -> Adapter:
-    """An adapter of SQLAlchemy on an asyncio driver."""
+def async_engine(driver: str, session: type[Session] | None = None) -> Adapter:
+    """An adapter of SQLAlchemy on an asyncio driver: its connections, or sessions around that class."""
 
     @asynccontextmanager
     async def pool(dsn: str, size: int, binding: Binding, prepare: bool) -> AsyncIterator[Pool]:
@@ -325,7 +325,7 @@ def async_engine(driver: str, session: bool = False) -> Adapter:
 
         @asynccontextmanager
         async def connect() -> AsyncIterator[Conn]:
-            async with AsyncSession(made) if session else made.connect() as raw:
+            async with AsyncSession(made, sync_session_class=session) if session else made.connect() as raw:
                 yield AsyncEngineConn(raw)
 
         yield Pool(connect)
@@ -339,10 +339,11 @@ ADAPTERS: dict[str, Adapter] = {
     "psycopg-async": psycopg_async_pool,
     "asyncpg": asyncpg_pool,
     "sqlalchemy-psycopg": engine("psycopg"),
-    "sqlalchemy-session": engine("psycopg", session=True),
+    "sqlalchemy-session": engine("psycopg", Session),
+    "sqlalchemy-own-session": engine("psycopg", orm.Session),
     "sqlalchemy-psycopg-async": async_engine("psycopg"),
     "sqlalchemy-asyncpg": async_engine("asyncpg"),
-    "sqlalchemy-async-session": async_engine("asyncpg", session=True),
+    "sqlalchemy-async-session": async_engine("asyncpg", orm.Session),
     "django": django_pool(Pool, pooled=False),
     "django-pool": django_pool(Pool, pooled=True),
 }

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import true
+from sqlalchemy.orm import with_loader_criteria
 from starlette.testclient import TestClient
 
 from tenantry import prove
+from tenantry.runtime import orm
 from tests import app_attacker, reference, skills_app
 from tests.app_attacker import Attacker
 from tests.servers import Server
@@ -61,10 +63,16 @@ def test_somebody_of_one_tenant_gets_nothing_of_another(site: Site, app: Any, at
     assert len(refused) < 4, refused  # a guess at a link is one
 
 
+def forget_the_tenant(patch: pytest.MonkeyPatch) -> None:
+    """No query says whose rows it is about."""
+    patch.setattr(skills_app.queries, "own", lambda *columns: true())
+    patch.setattr(orm, "_CRITERIA", with_loader_criteria(orm.Owned, lambda cls: true()))
+
+
 def test_the_database_holds_where_every_query_forgets_its_tenant(
     site: Site, app: Any, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(skills_app.queries, "own", lambda *models: true())
+    forget_the_tenant(monkeypatch)
     before = rows_of(site.db, B)
     app_attacker.run(attacker, app, examples=2)
     assert attacker.leaks == []
@@ -75,7 +83,7 @@ def test_a_table_without_row_level_security_and_a_query_without_its_tenant_are_s
     site: Site, app: Any, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows_of(site.db, B)
-    monkeypatch.setattr(skills_app.queries, "own", lambda *models: true())
+    forget_the_tenant(monkeypatch)
     with site.db.connect() as conn:
         conn.execute("ALTER TABLE skills DISABLE ROW LEVEL SECURITY")
         try:

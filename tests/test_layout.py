@@ -49,6 +49,7 @@ RANKS = {
     "checks": 6,
     "revert": 6,
     "tenants": 6,
+    "controls": 7,
     "prove": 7,
     "status": 7,
     "workload": 7,

@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from inspect import signature
+from pickle import PicklingError
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import bindparam, true
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import with_loader_criteria
 
 from tenantry.errors import TenantError
-from tenantry.runtime import binding, scope
+from tenantry.runtime import binding, orm, scope
+from tenantry.runtime import sqlalchemy as runtime_sqlalchemy
 from tenantry.runtime.binding import Binding, State
+from tenantry.runtime.orm import Owned
 from tests import runtime_adapters as adapters
+from tests import runtime_models as models
+from tests import test_runtime_orm as orm_tests
+from tests import test_runtime_orm_sessions as session_tests
 from tests.runtime_scenarios import SCENARIOS, World
 from tests.servers import Database, Server
 
@@ -185,6 +195,88 @@ def test_a_wrong_adapter_turns_the_scenario_red(
     red: Any = (AssertionError, pytest.fail.Exception, TenantError, psycopg.Error, adapters.ASYNCPG_ERROR)
     with pytest.raises(red):
         asyncio.run(scenario)
+
+
+# Models
+
+orm_database, url, engine = models.make_database, models.url, models.engine
+exempt, said = models.exempt, models.said
+
+
+def told_once(patch: pytest.MonkeyPatch) -> None:
+    """The tenant is asked for when a statement is made, and stays in the statement cache."""
+
+    def wrong(type_: Any) -> Any:
+        found = scope.current_or_none()
+        return bindparam("tenantry_tenant", found.tenant if found else None, type_)
+
+    patch.setattr(orm, "_parameter", wrong)
+
+
+def aliases_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A class under another name gets no condition."""
+    wrong = with_loader_criteria(Owned, lambda cls: cls.is_own, propagate_to_loaders=False)
+    patch.setattr(orm, "_CRITERIA", wrong)
+
+
+def no_condition(patch: pytest.MonkeyPatch) -> None:
+    """Statements stay as they are."""
+    patch.setattr(orm, "_CRITERIA", with_loader_criteria(Owned, lambda cls: true()))
+
+
+def carried_along(patch: pytest.MonkeyPatch) -> None:
+    """What an object was loaded with goes with it, into a pickle too."""
+    wrong = with_loader_criteria(Owned, lambda cls: cls.is_own, include_aliases=True)
+    patch.setattr(orm, "_CRITERIA", wrong)
+
+
+def anything_sent(patch: pytest.MonkeyPatch) -> None:
+    """The database alone refuses a row of another tenant."""
+    patch.setattr(orm, "_given", lambda *_: ())
+
+
+def of_the_first(patch: pytest.MonkeyPatch) -> None:
+    """New rows go to whoever was there first."""
+    patch.setattr(orm, "_tenant", lambda: "a")
+
+
+def given_out(patch: pytest.MonkeyPatch) -> None:
+    """A Session does not ask whose its objects are."""
+    for module in (orm, runtime_sqlalchemy):
+        patch.setattr(module, "one_tenant", lambda *_, **__: None)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "test", "given"),
+    [
+        (told_once, orm_tests.test_a_select_says_the_tenant, {"name": "entity"}),
+        (aliases_forgotten, orm_tests.test_a_select_says_the_tenant, {"name": "alias"}),
+        (no_condition, orm_tests.test_a_select_says_the_tenant, {"name": "exists"}),
+        (no_condition, orm_tests.test_loads_of_relationships_say_it_too, {}),
+        (no_condition, orm_tests.test_updates_and_deletes_say_it, {}),
+        (no_condition, orm_tests.test_the_plan_knows_the_tenant, {}),
+        (carried_along, orm_tests.test_loads_of_relationships_say_it_too, {}),
+        (
+            anything_sent,
+            orm_tests.test_a_row_that_is_given_another_tenant_is_not_sent,
+            {"write": lambda session: session.add(models.Page(body="x", tenant_id="b"))},
+        ),
+        (of_the_first, orm_tests.test_a_new_row_is_the_scopes, {}),
+        (given_out, session_tests.test_a_session_gives_nothing_out_in_another_scope, {}),
+        (given_out, session_tests.test_a_row_that_waits_is_not_written_for_another_tenant, {}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_wrong_models_turn_their_test_red(
+    sabotage: Patch, test: Callable[..., None], given: dict[str, Any], request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    wanted = {name: request.getfixturevalue(name) for name in signature(test).parameters if name not in given}
+    sabotage(monkeypatch)
+    with pytest.raises(
+        (AssertionError, AttributeError, pytest.fail.Exception, TenantError, SQLAlchemyError, PicklingError)
+    ):
+        test(**given, **wanted)
 
 
 def test_every_scenario_has_a_sabotage() -> None:

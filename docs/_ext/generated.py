@@ -17,7 +17,7 @@ from typing import Any
 import known_cases
 import typer
 
-from tenantry import checks, cli, spec
+from tenantry import checks, cli, controls, spec
 
 _MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -220,6 +220,26 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
+# Evidence for controls
+
+
+def evidence() -> str:
+    """Each control with the commands that show evidence for it, and the checks that name it."""
+    return "\n\n".join("\n".join(_control(*item)) for item in controls.CONTROLS.items())
+
+
+def _control(control: str, asks: str) -> Iterator[str]:
+    yield f"## {control}\n\n{asks}\n"
+    yield from _table(["evidence", "command"])
+    for way in controls.WAYS:
+        if control in way.controls:
+            yield _row([way.what, _code(way.command)])
+    named = controls.checks_of(control)
+    if named:
+        yield _row([f"static checks that name it, {len(named)}", _code("tenantry check")])
+        yield "\nThe checks: " + ", ".join(f"{check.id} {_code(check.slug)}" for check in named) + "."
+
+
 def _table(heads: list[str]) -> Iterator[str]:
     yield _row(heads)
     yield _row(["---"] * len(heads))
@@ -233,5 +253,6 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "checks": check_pages,
     "commands": commands,
     "coverage": known_cases.page,
+    "evidence": evidence,
     "keys": keys,
 }

@@ -15,7 +15,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Exists, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from . import queries
 from .database import Db
 from .models import Account, Key, Link, Login, User
 from .secrets import digest, form_token, new_secret, same
@@ -59,7 +58,7 @@ def find_visitor(request: Request, session: Db) -> Member | None:
     if not secret:
         return None
     found = session.scalar(
-        queries.mine(User)
+        select(User)
         .join(Login, Login.user_id == User.id)
         .where(Login.session_token == digest(secret), Login.expires > func.now())
     )
@@ -111,7 +110,7 @@ def own_form(member: SignedIn, csrf: Annotated[str, Form(max_length=100)] = "") 
 
 def make_link(session: Session, email: str) -> str | None:
     """The secret of a new link for a member's address, None for any other address."""
-    known = session.scalar(queries.mine(User).where(User.email == email))
+    known = session.scalar(select(User).where(User.email == email))
     if known is None:
         return None
     secret = new_secret()
@@ -126,7 +125,7 @@ def use_link(session: Session, secret: str) -> tuple[User, str] | None:
     found = session.execute(used).one_or_none()
     if found is None or found.expires < datetime.now(UTC):
         return None
-    user = session.scalar(queries.mine(User).where(User.email == found.identifier))
+    user = session.scalar(select(User).where(User.email == found.identifier))
     if user is None:
         return None
     user.email_verified = user.email_verified or datetime.now(UTC)
@@ -155,12 +154,12 @@ def _client(
         raise HTTPException(401, "An API key is needed.", {"WWW-Authenticate": "Bearer"})
     now = func.now()
     good = Key.revoked_at.is_(None) & (Key.expires_at.is_(None) | (Key.expires_at > now))
-    key = session.scalar(queries.mine(Key).where(Key.key_hash == digest(given.credentials), good))
-    user = session.scalar(queries.mine(User).where(User.id == key.user_id)) if key else None
+    key = session.scalar(select(Key).where(Key.key_hash == digest(given.credentials), good))
+    user = session.scalar(select(User).where(User.id == key.user_id)) if key else None
     if key is None or user is None:
         raise HTTPException(401, "This API key is not good.", {"WWW-Authenticate": "Bearer"})
     request.state.actor = user.id
-    session.execute(update(Key).where(queries.own(Key), Key.id == key.id).values(last_used_at=now))
+    session.execute(update(Key).where(Key.id == key.id).values(last_used_at=now))
     session.commit()
     return _member(session, user)
 

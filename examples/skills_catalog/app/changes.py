@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from . import embedding, queries
 from .auth import KEY_PREFIX, Member
 from .models import Embedding, Key, Rating, Review, SiteSettings, Skill, Usage, User, Version, new_id
-from .models import tenant_id as of_tenant
 from .secrets import digest, new_secret
 from .trail import record
 
@@ -37,7 +36,7 @@ def create_skill(session: Session, who: Member, name: str, category: str, descri
 def publish(session: Session, who: Member, skill: str, description: str, text: str) -> int:
     """A new version of a skill, published at once; returns its number."""
     of = _locked(session, skill)
-    newest = select(func.max(Version.version)).where(queries.own(Version), Version.skill_id == of.id)
+    newest = select(func.max(Version.version)).where(Version.skill_id == of.id)
     number = (session.scalar(newest) or 0) + 1
     version = Version(
         id=new_id(), skill_id=of.id, version=number, content_url=f"/skills/{of.id}/versions/{number}",
@@ -62,23 +61,21 @@ def write_embedding(session: Session, skill: Skill) -> None:
         "model_version": embedding.VERSION,
         "input_hash": hashlib.sha256(text.encode()).hexdigest(),
     }
-    row = insert(Embedding).values(id=new_id(), tenant_id=of_tenant(), skill_id=skill.id, **new)
+    row = insert(Embedding).values(id=new_id(), skill_id=skill.id, **new)
     session.execute(row.on_conflict_do_update(index_elements=["tenant_id", "skill_id"], set_=new))
 
 
 def rate(session: Session, who: Member, skill: str, stars: int, comment: str) -> None:
     """A member's rating of a skill, one each."""
     of = _locked(session, skill)
-    mine = queries.mine(Rating).where(Rating.skill_id == of.id, Rating.user_id == who.id)
+    mine = select(Rating).where(Rating.skill_id == of.id, Rating.user_id == who.id)
     found = session.scalars(mine.order_by(Rating.created_at.desc()).limit(1)).first()
     if found is None:
         found = Rating(skill_id=of.id, user_id=who.id)
         session.add(found)
     found.rating, found.comment = stars, comment or None
     session.flush()
-    average = select(func.round(func.avg(Rating.rating), 2)).where(
-        queries.own(Rating), Rating.skill_id == of.id
-    )
+    average = select(func.round(func.avg(Rating.rating), 2)).where(Rating.skill_id == of.id)
     of.average_rating = session.scalar(average)
     record(session, who.id, "skill.rate", ("skill", of.id), rating=stars)
 
@@ -94,7 +91,7 @@ def review(session: Session, who: Member, skill: str, scores: dict[str, int], su
         "model_name": "a member",
         "is_visible": True,
     }
-    row = insert(Review).values(id=new_id(), tenant_id=of_tenant(), skill_id=of.id, **new)
+    row = insert(Review).values(id=new_id(), skill_id=of.id, **new)
     session.execute(row.on_conflict_do_update(index_elements=["tenant_id", "skill_id"], set_=new))
     record(session, who.id, "skill.review", ("skill", of.id))
 
@@ -109,7 +106,7 @@ def use(session: Session, who: Member, skill: str, tool: str) -> None:
 
 def _locked(session: Session, id: str) -> Skill:
     """A skill whose row is ours until the transaction ends, so that counts and numbers do not get lost."""
-    found = session.scalar(queries.mine(Skill).where(Skill.id == id).with_for_update())
+    found = session.scalar(select(Skill).where(Skill.id == id).with_for_update())
     if found is None:
         raise HTTPException(404, "There is no such skill.")
     return found
@@ -138,7 +135,7 @@ def create_key(session: Session, who: Member, name: str, days: int) -> str:
 
 def revoke_key(session: Session, who: Member, id: UUID) -> None:
     """End a key of one's own."""
-    end = update(Key).where(queries.own(Key), Key.id == id, Key.user_id == who.id).returning(Key.id)
+    end = update(Key).where(Key.id == id, Key.user_id == who.id).returning(Key.id)
     if session.scalar(end.values(revoked_at=func.coalesce(Key.revoked_at, func.now()))) is None:
         raise HTTPException(404, "You have no such key.")
     record(session, who.id, "key.revoke", ("api_key", id))
@@ -167,7 +164,7 @@ def remove_member(session: Session, who: Member, id: str) -> None:
     """Remove a member and what is theirs alone. Who has asked for a review stays: the database refuses."""
     if id == who.id:
         raise HTTPException(409, "You cannot remove yourself.")
-    gone = delete(User).where(queries.own(User), User.id == id).returning(User.id)
+    gone = delete(User).where(User.id == id).returning(User.id)
     if session.scalar(gone) is None:
         raise HTTPException(404, "There is no such member.")
     record(session, who.id, "member.remove", ("user", id))

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session
 
+from tenantry.runtime.orm import Session
 from tenantry.runtime.sqlalchemy import scoped
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Computed, FetchedValue, Numeric, Text
@@ -11,15 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from tenantry.runtime import NoTenant, current
-
-
-def tenant_id() -> str:
-    """The tenant of the scope. Raises NoTenant where there is none."""
-    found = current().tenant
-    if found is None:
-        raise NoTenant("this query needs a tenant, and the scope has none")
-    return found
+from tenantry.runtime.orm import Owned, TenantColumn
 
 
 def new_id() -> str:
@@ -51,12 +43,6 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         str: Text,
     }
-
-
-class Owned:
-    """A row of a tenant: a new one is written for the tenant of the scope."""
-
-    tenant_id: Mapped[str] = mapped_column(default=tenant_id)
 
 
 class Tenant(Base):
@@ -194,7 +180,7 @@ class Key(Owned, Base):
 
 class SiteSettings(Owned, Base):
     __tablename__ = "site_settings"
-    tenant_id: Mapped[str] = mapped_column(primary_key=True, default=tenant_id)
+    __tenant__: ClassVar[TenantColumn] = TenantColumn(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True, default="default")
     semantic_similarity_enabled: Mapped[bool] = mapped_column(default=False)
     ollama_url: Mapped[str] = mapped_column(FetchedValue())

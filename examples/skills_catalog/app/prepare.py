@@ -1,11 +1,12 @@
 """What the application needs in a converted database before its first request, done by an administrator."""
 
 import psycopg
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tenantry.runtime import tenant
 
-from . import changes, queries
+from . import changes
 from .database import make_engine
 from .models import Skill
 
@@ -28,7 +29,7 @@ def embed_all(dsn: str, of: str) -> int:
     engine = make_engine(dsn)
     try:
         with tenant(of), Session(engine) as session:
-            found = session.scalars(queries.mine(Skill)).all()
+            found = session.scalars(select(Skill)).all()
             for each in found:
                 changes.write_embedding(session, each)
             session.commit()

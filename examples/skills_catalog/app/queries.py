@@ -1,23 +1,24 @@
 """What the pages and the API read.
 
-Each query says the tenant itself, through `own`. Row level security says it too, and has the last word; the explicit
-condition is what the planner works with.
+No query says the tenant: `Owned` adds it to each, which is what the planner works with, and row level security has the
+last word.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import HTTPException
-from sqlalchemy import ColumnElement, Double, Row, Select, and_, desc, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Double, Row, desc, func, literal_column, select, text
 from sqlalchemy.orm import Session
+
+from tenantry.runtime.orm import own
 
 from . import embedding
 from .models import (
     Embedding,
     Event,
     Key,
-    Owned,
     Rating,
     Review,
     SiteSettings,
@@ -26,27 +27,15 @@ from .models import (
     Usage,
     User,
     Version,
-    tenant_id,
 )
 
 PAGE = 20
 _ENGLISH: ColumnElement[Any] = literal_column("'english'")
-M = TypeVar("M", bound=Owned)
-
-
-def own(*models: type[Owned]) -> ColumnElement[bool]:
-    """The condition that rows of these tables are the tenant's."""
-    return and_(*(model.tenant_id == tenant_id() for model in models))
-
-
-def mine(model: type[M]) -> Select[M]:
-    """The tenant's rows of a table."""
-    return select(model).where(own(model))
 
 
 def tenant(session: Session) -> Tenant:
     """The tenant itself."""
-    return session.scalars(select(Tenant).where(Tenant.id == tenant_id())).one()
+    return session.scalars(select(Tenant).where(own(Tenant.id))).one()
 
 
 def tenants(session: Session) -> Sequence[Tenant]:
@@ -59,7 +48,7 @@ def tenants(session: Session) -> Sequence[Tenant]:
 
 def skills(session: Session, words: str, category: str, page: int) -> Sequence[Skill]:
     """One page of skills: the best matches for some words, or the newest. One more than fits tells of a next page."""
-    found = mine(Skill).where(Skill.category == category) if category else mine(Skill)
+    found = select(Skill).where(Skill.category == category) if category else select(Skill)
     if words:
         query = func.websearch_to_tsquery(_ENGLISH, words)
         found = found.where(Skill.search_vector.op("@@")(query))
@@ -79,7 +68,7 @@ def similar(session: Session, words: str, limit: int = PAGE) -> Sequence[Row[Ski
     found = (
         select(Skill, distance.label("distance"))
         .join(Embedding, (Embedding.skill_id == Skill.id) & (Embedding.tenant_id == Skill.tenant_id))
-        .where(own(Skill, Embedding), Embedding.model_name == embedding.MODEL)
+        .where(Embedding.model_name == embedding.MODEL)
     )
     rows = session.execute(found.order_by("distance").limit(limit)).all()
     return sorted(rows, key=lambda row: row.distance)  # which the index returns roughly in order
@@ -87,12 +76,12 @@ def similar(session: Session, words: str, limit: int = PAGE) -> Sequence[Row[Ski
 
 def categories(session: Session) -> Sequence[str]:
     """The categories in use."""
-    return session.scalars(select(Skill.category).where(own(Skill)).distinct().order_by(Skill.category)).all()
+    return session.scalars(select(Skill.category).distinct().order_by(Skill.category)).all()
 
 
 def skill(session: Session, id: str) -> Skill:
     """One skill. Raises a 404."""
-    found = session.scalar(mine(Skill).where(Skill.id == id))
+    found = session.scalar(select(Skill).where(Skill.id == id))
     if found is None:
         raise HTTPException(404, "There is no such skill.")
     return found
@@ -101,7 +90,7 @@ def skill(session: Session, id: str) -> Skill:
 def versions(session: Session, skill: str) -> Sequence[Version]:
     """The versions of a skill, newest first."""
     return session.scalars(
-        mine(Version).where(Version.skill_id == skill).order_by(Version.version.desc())
+        select(Version).where(Version.skill_id == skill).order_by(Version.version.desc())
     ).all()
 
 
@@ -110,14 +99,14 @@ def ratings(session: Session, skill: str) -> Sequence[Row[Rating, str]]:
     found = (
         select(Rating, func.coalesce(User.name, User.email))
         .join(User, (User.id == Rating.user_id) & (User.tenant_id == Rating.tenant_id))
-        .where(own(Rating, User), Rating.skill_id == skill)
+        .where(Rating.skill_id == skill)
     )
     return session.execute(found.order_by(Rating.created_at.desc(), Rating.id).limit(10)).all()
 
 
 def review(session: Session, skill: str) -> Review | None:
     """The review of a skill, if it has a visible one."""
-    return session.scalar(mine(Review).where(Review.skill_id == skill, Review.is_visible))
+    return session.scalar(select(Review).where(Review.skill_id == skill, Review.is_visible))
 
 
 # Around them
@@ -125,22 +114,21 @@ def review(session: Session, skill: str) -> Review | None:
 
 def keys(session: Session, user: str) -> Sequence[Key]:
     """A member's API keys, newest first."""
-    return session.scalars(mine(Key).where(Key.user_id == user).order_by(Key.created_at.desc())).all()
+    return session.scalars(select(Key).where(Key.user_id == user).order_by(Key.created_at.desc())).all()
 
 
 def settings(session: Session) -> SiteSettings | None:
     """The tenant's settings, None before they are written for the first time."""
-    return session.scalar(mine(SiteSettings))
+    return session.scalar(select(SiteSettings))
 
 
 def usage(session: Session) -> tuple[Sequence[Row[str, int, datetime]], Sequence[Row[str, str, int]]]:
     """How often each tool was used, and the ten skills that were used most."""
     count = func.count().label("uses")
-    tools = select(Usage.tool_name, count, func.max(Usage.created_at)).where(own(Usage))
+    tools = select(Usage.tool_name, count, func.max(Usage.created_at))
     most = (
         select(Skill.id, Skill.name, count)
         .join(Usage, (Usage.skill_id == Skill.id) & (Usage.tenant_id == Skill.tenant_id))
-        .where(own(Skill, Usage))
         .group_by(Skill.id, Skill.name)
     )
     return (
@@ -151,16 +139,14 @@ def usage(session: Session) -> tuple[Sequence[Row[str, int, datetime]], Sequence
 
 def members(session: Session, page: int) -> Sequence[User]:
     """One page of the tenant's users, newest first, and one more."""
-    found = mine(User).order_by(User.created_at.desc(), User.id)
+    found = select(User).order_by(User.created_at.desc(), User.id)
     return session.scalars(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
 
 
 def events(session: Session, page: int) -> Sequence[Row[Event, str | None]]:
     """One page of the audit trail, newest first, and one more; each with its actor's name, if there still is one."""
-    found = (
-        select(Event, func.coalesce(User.name, User.email))
-        .outerjoin(User, (User.id == Event.actor_id) & (User.tenant_id == Event.tenant_id))
-        .where(own(Event))
+    found = select(Event, func.coalesce(User.name, User.email)).outerjoin(
+        User, (User.id == Event.actor_id) & (User.tenant_id == Event.tenant_id)
     )
     found = found.order_by(Event.created_at.desc(), Event.id)
     return session.execute(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()

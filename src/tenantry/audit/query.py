@@ -63,15 +63,16 @@ def query(conn: Conn, table: QName, wanted: Filter, most: int = 50, after: str |
     with conn.transaction():
         begin(conn)
         _, layout = layouts.read(conn, table)
-        where, values = _where(layout, wanted, after)
+        condition, values = where(layout, wanted, after)
         columns = ", ".join(canon.expression(column) for column in layout.columns)
-        statement = f"SELECT {columns} FROM {qualified(table)} AS t{where} ORDER BY t.created_at DESC, t.id DESC LIMIT %(most)s"
+        statement = f"SELECT {columns} FROM {qualified(table)} AS t{condition} ORDER BY t.created_at DESC, t.id DESC LIMIT %(most)s"
         rows = tuple(tuple(row) for row in conn.execute(statement.encode(), values | {"most": most + 1}))
     page, more = rows[:most], len(rows) > most
-    return Page(layout.names, page, _token(layout, page[-1]) if more else None, _record(conn, table, wanted))
+    return Page(layout.names, page, _token(layout, page[-1]) if more else None, record(conn, table, wanted))
 
 
-def _where(layout: Layout, wanted: Filter, after: str | None) -> tuple[str, dict[str, object]]:
+def where(layout: Layout, wanted: Filter, after: str | None) -> tuple[str, dict[str, object]]:
+    """The condition of a query with ``t`` as its trail, and its values. Raises SpecError, as :func:`query` does."""
     terms, values = [], {}
     for key, column in _COLUMNS.items():
         value = getattr(wanted, key)
@@ -111,9 +112,9 @@ def _read_token(text: str) -> tuple[str, str]:
         raise SpecError("--after: not the end of a page; copy what the page before says") from None
 
 
-def _record(conn: Conn, table: QName, wanted: Filter) -> bool:
-    """Write down that somebody read; False for a role that may not write events, and on a standby."""
-    said = {key: str(value) for key, value in asdict(wanted).items() if value is not None}
+def record(conn: Conn, table: QName, wanted: Filter, **more: str) -> bool:
+    """Write down that somebody read, and what; False for a role that may not write events, and on a standby."""
+    said = {key: str(value) for key, value in asdict(wanted).items() if value is not None} | more
     try:
         conn.execute(
             f"INSERT INTO {qualified(table)} (tenant_id, action, resource_type, metadata) VALUES (%s, %s, %s, %s)".encode(),

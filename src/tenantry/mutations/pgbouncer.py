@@ -1,4 +1,4 @@
-"""A PgBouncer before a database, with one connection to the server: what a pooler hands on is tried with a real one."""
+"""A PgBouncer before a database, with one connection to the server or a few: what a pooler hands on is tried with one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ listen_port = {listen}
 unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
-default_pool_size = 1
+default_pool_size = {size}
 server_reset_query = {reset}
 ignore_startup_parameters = extra_float_digits
 logfile = {directory}/log
@@ -41,7 +41,9 @@ logfile = {directory}/log
 
 
 @contextlib.contextmanager
-def pooled(dsn: str, user: str | None = None, *, mode: str = "transaction", reset: str = "") -> Iterator[str]:
+def pooled(
+    dsn: str, user: str | None = None, *, mode: str = "transaction", reset: str = "", size: int = 1
+) -> Iterator[str]:
     """A DSN of the same database through a PgBouncer in that mode, which runs ``reset`` when a session goes back.
 
     It logs in as ``user``, else as the DSN says. Raises CatalogError when it does not come up.
@@ -53,7 +55,7 @@ def pooled(dsn: str, user: str | None = None, *, mode: str = "transaction", rese
     owner = pwd.getpwuid(Path(host).stat().st_uid) if host.startswith("/") else pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as temporary:
         file = Path(temporary) / "pgbouncer.ini"
-        file.write_text(_config(given, temporary, port, mode, reset))
+        file.write_text(_config(given, temporary, listen=port, mode=mode, reset=reset, size=size))
         if os.geteuid() == 0:
             for path in (temporary, file):
                 os.chown(path, owner.pw_uid, -1)
@@ -69,12 +71,10 @@ def pooled(dsn: str, user: str | None = None, *, mode: str = "transaction", rese
             _stop(process)
 
 
-def _config(given: Mapping[str, Any], directory: str, port: int, mode: str, reset: str) -> str:
+def _config(given: Mapping[str, Any], directory: str, **settings: str | int) -> str:
     wanted = ("host", "port", "user", "password", "dbname")
     server = make_conninfo(**{key: given[key] for key in wanted if given.get(key)})
-    return _CONFIG.format(
-        name=given["dbname"], server=server, listen=port, directory=directory, mode=mode, reset=reset
-    )
+    return _CONFIG.format(name=given["dbname"], server=server, directory=directory, **settings)
 
 
 def _free_port() -> int:

@@ -33,21 +33,27 @@ def to_html(record: Proof | Review, attacks: Mapping[str, str]) -> str:
         name for name, state in view.states.items() if state in ("breached", "finding", "unknown")
     )
     drawing = layout.lay([place for place, _ in view.places], notable) if view.places else None
+    return render(
+        "page.html.jinja", page=view, drawing=drawing, states=STATES, contexts=CONTEXTS, marks=_MARKS
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """A whole file out of a template that extends the common shell."""
     style, script = _file("page.css"), _file("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
     return (
         _environment()
-        .get_template("page.html.jinja")
+        .get_template(template)
         .render(
-            page=view,
-            drawing=drawing,
-            states=STATES,
-            contexts=CONTEXTS,
-            marks=_MARKS,
             style=Markup(style),  # noqa: S704  (a file of this package)
             script=Markup(script),  # noqa: S704
-            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-            "base-uri 'none'; form-action 'none'",
+            policy=policy,
             version=__version__,
+            **values,
         )
     )
 

@@ -1,7 +1,7 @@
 """The application's side: which tenant the running code works for, and connections that tell the database.
 
-The adapters are `tenantry.runtime.psycopg`, `.asyncpg` and `.sqlalchemy`, for requests `.asgi` and `.wsgi`, and for jobs
-`.jobs` and `.celery`; each imports its framework itself.
+The adapters are `tenantry.runtime.psycopg`, `.asyncpg` and `.sqlalchemy` (with models in `.orm`), for requests `.asgi`
+and `.wsgi`, and for jobs `.jobs` and `.celery`; each imports its framework itself.
 """
 
 from tenantry.errors import ExemptRole, MixedTenants, NoTenant, TenantError, UnknownTenant

@@ -22,6 +22,7 @@ from tenantry.runtime.binding import Binding, State, ends, own_work
 if not all(hasattr(psycopg.BaseConnection, name) for name in ("_exec_command", "_start_query")):
     raise ImportError(f"psycopg {psycopg.__version__} is not one that tenantry.runtime knows; use 3.2 or 3.3")
 
+_DONE, _IDLE = pq.ExecStatus.COMMAND_OK, pq.TransactionStatus.IDLE
 # What psycopg asks for itself, beside what ends something.
 _OWN = ("PREPARE TRANSACTION ", "SELECT 1 FROM pg_catalog.pg_cursors ")
 
@@ -50,9 +51,9 @@ class _Scoped:
         return super().transaction(*args, **kwargs)  # type: ignore[misc]
 
     def _start_query(self) -> PQGen[None]:
-        idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
-        bound = self._alone or self.tenantry_state.free
-        if self._autocommit and (idle or not self._num_transactions) and not bound:
+        idle = self.pgconn.transaction_status == _IDLE
+        unbound = self._autocommit and (idle or not self._num_transactions)
+        if unbound and not self._alone and not self.tenantry_state.free:
             raise TenantError(
                 "this connection is in autocommit mode, where no transaction carries the tenant; "
                 "put the statement under `with conn.transaction():`"
@@ -90,7 +91,7 @@ class _Scoped:
             self.pgconn.send_query("; ".join(statements).encode())
             results = yield from generators.execute(self.pgconn)
             for result in results:
-                if result.status != pq.ExecStatus.COMMAND_OK:
+                if result.status != _DONE:
                     raise psycopg.errors.error_from_result(result)
         self.tenantry_state.swept = True
 
@@ -109,7 +110,7 @@ class Connection(_Scoped, psycopg.Connection[Row]):
     @contextmanager
     def alone(self) -> Iterator[None]:
         """A transaction around one statement in autocommit mode; nothing where a transaction is open."""
-        idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        idle = self.pgconn.transaction_status == _IDLE
         if not self._autocommit or not idle or self.tenantry_state.free:
             yield
             return

@@ -26,6 +26,8 @@ MAX_LENGTH = 255  # characters of a tenant, an actor, a request id and of each f
 _DRIVERS = frozenset({"contextlib", "_pytest.fixtures"})
 _PLAIN = re.compile(rf"[ -~]{{1,{MAX_LENGTH}}}")  # what needs no closer look
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ class Scope:
     tenant: str | None
     actor: str | None = None
     request_id: str | None = None
-    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    fields: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
 
 @dataclass(eq=False, slots=True)
@@ -136,13 +138,13 @@ class tenant(_Opened):
         switch: bool = False,
         **fields: str,
     ) -> None:
-        super().__init__()
+        self._entry = None
         name = tenant_text(id)
         if actor is not None or request_id is not None or fields:
             for key, value in {"actor": actor, "request_id": request_id, **fields}.items():
                 if value is not None:
                     _check(key, value)
-        self._given = Scope(name, actor, request_id, MappingProxyType(fields))
+        self._given = Scope(name, actor, request_id, MappingProxyType(fields) if fields else _NONE)
         self._switch = switch
 
     def _within(self, outer: Scope | None) -> Scope:

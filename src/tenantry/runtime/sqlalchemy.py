@@ -17,7 +17,7 @@ from tenantry.errors import MixedTenants, TenantError
 from tenantry.runtime.binding import Binding, State, own_work, who
 from tenantry.runtime.guard import guard as refuse_exempt
 
-_TENANT = "tenantry_tenant"  # in the info of a Session
+TENANT = "tenantry_tenant"  # in the info of a Session: whose objects it has
 
 E = TypeVar("E", Engine, AsyncEngine)
 
@@ -50,26 +50,38 @@ def scoped(engine: E, *, binding: Binding | None = None, guard: bool = True) -> 
     event.listen(sync, "do_connect", connect)
     event.listen(sync, "connect", connected)  # after those of the engine's own beginning
     event.listen(sync, "checkout", lambda connection, record, proxy: _driver(connection))
+    sync.dialect.tenantry_binds = True  # type: ignore[attr-defined]
     sync.dialect.do_ping = free_ping  # type: ignore[method-assign]  # no event is there to ask it
     return engine
 
 
-def _one_tenant(session: Session, transaction: Any, connection: Any) -> None:
+def bound(bind: Any) -> bool:
+    """Whether the connections of an engine, or a connection of it, are bound to the tenant of the scope."""
+    return hasattr(bind.dialect, "tenantry_binds")
+
+
+def _begun(session: Session, transaction: Any, connection: Any) -> None:
     """A Session gives loaded objects out again without a query: they must be those of the tenant of now."""
     state: State | None = getattr(connection.connection.driver_connection, "tenantry_state", None)
-    if state is None:
-        return
-    wanted = state.wanted()
-    before = session.info.get(_TENANT, wanted)
-    if before != wanted and session.identity_map.values():
+    if state is not None:
+        one_tenant(session, state.wanted())
+
+
+def one_tenant(session: Session, wanted: str, but: object = None) -> None:
+    """Raise MixedTenants where a Session holds objects of another tenant than the one wanted, "" for none.
+
+    ``but`` is an object that has just come.
+    """
+    before = session.info.get(TENANT, wanted)
+    if before != wanted and (session.identity_map.values() or any(new is not but for new in session.new)):
         raise MixedTenants(
             f"this Session holds objects of {who(before)} and the running code belongs to {who(wanted)}; "
             "make a Session for each tenant, or call session.expunge_all() between"
         )
-    session.info[_TENANT] = wanted
+    session.info[TENANT] = wanted
 
 
-event.listen(Session, "after_begin", _one_tenant)
+event.listen(Session, "after_begin", _begun)
 
 
 def _connect(engine: Engine, binding: Binding) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from tenantry.cli.audit.keygen import keygen
 from tenantry.cli.audit.partitions import partitions
 from tenantry.cli.audit.proof import proof
 from tenantry.cli.audit.query import query
+from tenantry.cli.audit.report import report
 from tenantry.cli.audit.retire import retire
 from tenantry.cli.audit.rotate import rotate
 from tenantry.cli.audit.seal import seal
@@ -18,6 +19,6 @@ from tenantry.cli.audit.tail import tail
 from tenantry.cli.audit.verify import verify
 
 VERBS = (
-    status, keygen, key, seal, verify, proof, query, tail, export, partitions, retire, erase, rotate, accept,
+    status, keygen, key, seal, verify, proof, query, report, tail, export, partitions, retire, erase, rotate, accept,
 )  # fmt: skip
 HELP = "Seal, verify, read, export and retain the audit trail, and tell what protects it."

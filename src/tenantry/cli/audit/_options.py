@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,12 @@ TableName = Annotated[
 OptionalSpec = Annotated[
     Path | None, typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec, which names the trail.")
 ]
+Tenant = Annotated[str | None, typer.Option(envvar="TENANTRY_AUDIT_TENANT", help="Of this tenant.")]
+Since = Annotated[
+    str | None,
+    typer.Option(envvar="TENANTRY_AUDIT_SINCE", help="From this time on: ISO 8601, UTC without an offset."),
+]
+Until = Annotated[str | None, typer.Option(envvar="TENANTRY_AUDIT_UNTIL", help="Before this time.")]
 DEFAULT_KEY = Path("audit.key")
 
 
@@ -67,6 +74,19 @@ def trail(table: str | None, spec_file: Path | None) -> QName:
     there = spec_file or (DEFAULT_SPEC if DEFAULT_SPEC.exists() else None)
     found = spec.load(there).audit if there is not None else None
     return found.table if found is not None else QName("public", "audit_logs")
+
+
+def time(text: str | None) -> datetime | None:
+    """A time of an option. Raises SpecError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SpecError(
+            f"{text}: not a time; say for example 2026-03-01 or 2026-03-01T12:00:00+01:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def private_key(path: Path) -> PrivateKey:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,8 +13,7 @@ import typer
 from tenantry.audit import query as asking
 from tenantry.audit.query import Filter, Page
 from tenantry.cli._options import Dsn
-from tenantry.cli.audit._options import OptionalSpec, TableName, reading, trail
-from tenantry.errors import SpecError
+from tenantry.cli.audit._options import OptionalSpec, Since, TableName, Tenant, Until, reading, time, trail
 
 
 class PageFormat(StrEnum):
@@ -28,9 +26,7 @@ class PageFormat(StrEnum):
 
 def query(
     dsn: Dsn = "",
-    tenant: Annotated[
-        str | None, typer.Option(envvar="TENANTRY_AUDIT_TENANT", help="Of this tenant.")
-    ] = None,
+    tenant: Tenant = None,
     actor: Annotated[str | None, typer.Option(envvar="TENANTRY_AUDIT_ACTOR", help="By this actor.")] = None,
     action: Annotated[
         str | None,
@@ -42,15 +38,8 @@ def query(
     outcome: Annotated[
         str | None, typer.Option(envvar="TENANTRY_AUDIT_OUTCOME", help="success, failure or denied.")
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TENANTRY_AUDIT_SINCE", help="From this time on: ISO 8601, UTC without an offset."
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(envvar="TENANTRY_AUDIT_UNTIL", help="Before this time.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     most: Annotated[
         int, typer.Option(envvar="TENANTRY_AUDIT_MOST", min=1, max=10_000, help="Events on a page.")
     ] = 50,
@@ -66,7 +55,7 @@ def query(
 ) -> int:
     """Look events up, newest first. The look-up is recorded as an event, audit.read."""
     kind, _, key = (resource or "").partition(":")
-    wanted = Filter(tenant, actor, action, kind or None, key or None, outcome, _time(since), _time(until))
+    wanted = Filter(tenant, actor, action, kind or None, key or None, outcome, time(since), time(until))
     with reading(dsn) as conn:
         page = asking.query(conn, trail(table, spec_file), wanted, most, after)
     _print(page, format_)
@@ -94,15 +83,3 @@ def _print(page: Page, form: PageFormat) -> None:
             for line in asking.text(page):
                 print(line)
             print(f"next page: --after {page.after}" if page.after else "no more events")
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise SpecError(
-            f"{text}: not a time; say for example 2026-03-01 or 2026-03-01T12:00:00+01:00"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
