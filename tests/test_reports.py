@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,7 +25,7 @@ from tenantry.finding import Finding, Outcome, Proof, Review, Waived
 from tenantry.report import formats, results
 from tenantry.report.anchors import Anchors, anchors, keys
 from tenantry.report.formats import ReportFormat, write
-from tests import reference
+from tests import npm, reference
 from tests import report_samples as samples
 
 pytestmark = pytest.mark.pg(">=16")  # pure: the same for every server
@@ -175,6 +175,43 @@ def test_sarif_has_what_the_standard_requires(record: Proof | Review) -> None:
         )
 
 
+@for_each
+def test_sarif_is_as_its_schema_says(record: Proof | Review) -> None:
+    """By the schema of the standard's final text, which admits nothing that it does not name."""
+    for text in (written(record, ReportFormat.sarif, at) for at in (Anchors(), anchors(SPEC, MIGRATIONS))):
+        assert sarif_errors(text) == []
+
+
+WRONG: Mapping[str, Callable[[Any, Any], object]] = {
+    "no version": lambda log, _: log.pop("version"),
+    "another version": lambda log, _: log.update(version="2.2.0"),
+    "a name of one's own": lambda _, run: run.update(verdict="proven"),
+    "no driver": lambda _, run: run["tool"].pop("driver"),
+    "no message": lambda _, run: run["results"][0].pop("message"),
+    "a level that is none": lambda _, run: run["results"][0].update(level="info"),
+    "a number as text": lambda _, run: run["results"][0].update(ruleIndex="0"),
+    "a line before the first": lambda _, run: run["results"][0]["locations"][0]["physicalLocation"][
+        "region"
+    ].update(startLine=0),
+    "an id that is none": lambda _, run: run["results"][0].update(locations=[{"id": -2}]),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG.values(), ids=list(WRONG))
+def test_sarif_that_is_not_as_its_schema_says_is_seen(mistake: Callable[[Any, Any], object]) -> None:
+    log = json.loads(written(samples.breached(), ReportFormat.sarif, anchors(SPEC)))
+    mistake(log, log["runs"][0])
+    assert len(sarif_errors(json.dumps(log))) == 1
+
+
+def sarif_errors(text: str) -> list[str]:
+    folder = npm.installed(Path(__file__).parent / "sarif", "SARIF against its schema")
+    file = folder / "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft4Validator(schema, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER)
+    return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(json.loads(text))]
+
+
 def test_sarif_tells_what_is_waived_known_and_new() -> None:
     record = samples.review(Finding("rls-off", "error", "users", "none"))
     run = json.loads(written(record, ReportFormat.sarif))["runs"][0]
@@ -253,6 +290,17 @@ def test_annotations_are_one_line_each_and_come_back(record: Proof | Review) -> 
         assert unescaped(found[4]) == f"{result.finding.check} on {result.finding.object}"
         assert unescaped(found[5]).startswith(result.finding.message)
         assert result.sql in unescaped(found[5])
+
+
+def test_annotations_escape_what_the_workflow_commands_of_github_read() -> None:
+    """As its toolkit does: %, CR and LF everywhere, colons and commas in properties too; nothing begins a command."""
+    odd = Finding("grant", "error", "a:b,c%\r\n::debug::d", "1 % of 2: a, b\r\n::error::x %0A", "see, to: it")
+    first, *rest = written(samples.review(odd), ReportFormat.github).splitlines()
+    assert first == (
+        "::error title=grant on a%3Ab%2Cc%25%0D%0A%3A%3Adebug%3A%3Ad"
+        "::1 %25 of 2: a, b%0D%0A::error::x %250A%0Afix: see, to: it"
+    )
+    assert not any("debug" in line or "::x" in line for line in rest)
 
 
 # Where it points
