@@ -280,11 +280,24 @@ def test_a_policy_that_fails_is_no_evidence(db: Database) -> None:
     isolated.make(db)
     run(
         db,
-        "ALTER POLICY tenant_isolation ON notes USING (tenant_id = current_setting('app.current_tenant_id'))",
+        f"ALTER POLICY tenant_isolation ON notes USING (tenant_id = {NOW_SET} AND title::integer > 0)",
     )
     found = outcome(attacked(db), "read", "notes")
     assert found.status == "error"
-    assert "42704" in found.detail
+    assert "22P02" in found.detail
+
+
+def test_a_policy_that_fails_only_without_a_tenant_lets_nothing_through(db: Database) -> None:
+    isolated.make(db, "uuid")
+    strict = "tenant_id = current_setting('app.current_tenant_id')::uuid"
+    run(db, f"ALTER POLICY tenant_isolation ON notes USING ({strict})")
+    found = outcome(attacked(db, key="uuid"), "read", "notes")
+    assert (found.status, found.control_fired) == ("held", True)
+    run(
+        db,
+        f"ALTER POLICY tenant_isolation ON notes USING ({NOW_SET} = '' OR {strict})",
+    )
+    assert outcome(attacked(db, key="uuid"), "read", "notes").status == "breached"
 
 
 def test_a_locked_table_is_no_evidence(db: Database) -> None:

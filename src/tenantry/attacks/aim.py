@@ -56,24 +56,27 @@ def take(lab: Lab, target: Target) -> Aim | None:
         return Aim(target, tenant, _other(lab, target, tenant)) if tenant is not None else None
     # In production no more of somebody's row is read than a statement needs.
     every = lab.how.writes or bool(target.routing)
-    columns = [c.name for c in target.table.columns if every or c.name in target.border or c.type != c.base]
+    needed = target.border | target.people
+    columns = [c.name for c in target.table.columns if every or c.name in needed or c.type != c.base]
     values = "".join(f", t.{quote(c)}::text" for c in columns)
     owner = target.owner("t")
-    found = lab.look(
-        f"SELECT {owner}, t.tableoid::text, t.ctid::text{values} FROM {target.sql} AS t "
-        f"WHERE {owner} IS NOT NULL LIMIT 1"
-    )
+    start = f"SELECT {owner}, t.tableoid::text, t.ctid::text{values} FROM {target.sql} AS t WHERE {owner} IS NOT NULL"
+    speaks = lab.claims.speaks(owner)
+    found = lab.look(f"{start}{speaks} LIMIT 1")
+    if found is None and speaks:  # rows that nobody speaks for are still rows that nobody may see
+        found = lab.look(f"{start} LIMIT 1")
     if found is None:
         return _empty(lab, target)
     tenant, tableoid, ctid = found[:3]
     # A table with parts has the same place in each of them.
     part = f"tableoid = {tableoid} AND " if target.parts else ""
     other = _other(lab, target, tenant)
+    row = dict(zip(columns, found[3:], strict=True)) | dict.fromkeys(target.people, lab.speaker(tenant))
     return Aim(
         target,
         tenant,
         other,
-        dict(zip(columns, found[3:], strict=True)),
+        row,
         spot=f"{part}ctid = {literal(ctid)}",
         elsewhere=_elsewhere(lab, target, tenant, other),
     )
@@ -90,7 +93,10 @@ def _empty(lab: Lab, target: Target) -> Aim | None:
 
 
 def _some(lab: Lab) -> str | None:
-    row = lab.look(f"SELECT {lab.tenants.owner('t')} FROM {lab.tenants.sql} AS t LIMIT 1")
+    owner = lab.tenants.owner("t")
+    row = lab.look(
+        f"SELECT {owner} FROM {lab.tenants.sql} AS t WHERE {owner} IS NOT NULL{lab.claims.speaks(owner)} LIMIT 1"
+    )
     return row[0] if row else None
 
 
@@ -111,6 +117,7 @@ def another(lab: Lab, target: Target, tenant: str, columns: Sequence[str]) -> Ma
     present = " AND ".join(f"t.{quote(c)} IS NOT NULL" for c in columns)
     same = " AND ".join(f"o.{quote(c)} = t.{quote(c)}" for c in columns)
     mine = f"SELECT 1 FROM {target.sql} AS o WHERE {same} AND {_of(target, 'o')} = {literal(tenant)}"
+    present += lab.claims.speaks(target.owner("t"))
     base = f"SELECT {values} FROM {target.sql} AS t WHERE {present} AND NOT EXISTS ({mine}) AND "
     key = _of(target, "t")
     if target.column:  # both sides of the tenant, each along an index that leads with it
@@ -138,7 +145,8 @@ def residents(lab: Lab) -> tuple[str, ...]:
 
 def _residents(lab: Lab, target: Target) -> tuple[str, ...]:
     owner, column = target.owner("t"), target.column or ""
-    first = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL LIMIT 1")
+    speaks = lab.claims.speaks(owner)
+    first = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL{speaks} LIMIT 1")
     if first is None:
         return ()
     second = another(lab, target, str(first[0]), (column,))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tenantry.attacks.target import Aim, Target, assign
 from tenantry.catalog import Column
-from tenantry.names import literal, quote
+from tenantry.names import columns, literal, quote
 
 _NEVER = "pg_catalog.floor(pg_catalog.random())::pg_catalog.int4"  # 0, but the planner does not know
 
@@ -24,7 +24,7 @@ def stopper(target: Target, allowed: frozenset[str], *, update: bool = False) ->
     fit = (
         c.name
         for c in target.table.columns
-        if c.not_null and c.name in allowed and c.name not in target.border | target.routing
+        if c.not_null and c.name in allowed and c.name not in target.border | target.routing | target.people
         if not _domain(c) and not c.generated and not (update and c.identity == "a")
     )
     return next(fit, None)
@@ -50,10 +50,21 @@ def insert(aim: Aim, allowed: frozenset[str]) -> str | None:
         or any("nextval" in (c.default or "") for c in defaults)
     ):
         return None
-    kept = {c.name for c in given if target.routing or c.name in target.border or _domain(c)} - {stop}
+    whose = target.border | target.people
+    kept = {c.name for c in given if target.routing or c.name in whose or _domain(c)} - {stop}
     values = {c.name: aim.row.get(c.name) if c.name in kept else None for c in given}
     names, texts = ", ".join(quote(c) for c in values), ", ".join(literal(v) for v in values.values())
     return f"INSERT INTO {target.sql} ({names}) OVERRIDING SYSTEM VALUE VALUES ({texts})"
+
+
+def unprivileged(aim: Aim, word: str) -> str:
+    """A statement that a role without the privilege may not even have explained, and that does nothing."""
+    target = aim.target
+    if word == "UPDATE":
+        return f"EXPLAIN UPDATE {target.sql} SET {assign(aim.elsewhere)}"
+    values = {c: aim.row.get(c) for c in sorted(target.border)}
+    texts = ", ".join(literal(v) for v in values.values())
+    return f"EXPLAIN INSERT INTO {target.sql} ({columns(tuple(values))}) OVERRIDING SYSTEM VALUE VALUES ({texts})"
 
 
 def update(target: Target, column: Column) -> str:

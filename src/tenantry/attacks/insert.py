@@ -32,7 +32,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         return matrix(lab, aim, NAME, blind=statement, aimed=statement, allowed=allowed, shown=shown)
     if trigger := lab.stays(target, "insert"):
         return skipped(NAME, aim, trigger)
-    free = forms.insert(aim, columns)
+    free = forms.insert(aim, columns) or (None if allowed else forms.unprivileged(aim, "INSERT"))
     if free is None:
         return skipped(NAME, aim, "no NOT NULL column would stop the row before it is written")
     return matrix(lab, aim, NAME, blind=free, aimed=free, allowed=allowed)

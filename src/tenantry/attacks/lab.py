@@ -37,13 +37,15 @@ _LIMITS = {
 class Context:
     """The tenant that a session claims; ``tenant`` None: the setting was never set on this connection.
 
-    ``role`` is whose session it is: None the application's, empty the administrator's own.
+    ``role`` is whose session it is: None the application's, empty the administrator's own. ``says`` are the settings
+    of a session that says something else than who its tenant is.
     """
 
     label: str
     tenant: str | None
     name: ContextName = "tenant"
     role: str | None = None
+    says: tuple[tuple[str, str], ...] = ()
 
 
 EMPTY = Context("an empty tenant", "", "empty")
@@ -130,17 +132,30 @@ class Lab:
     @property
     def nobody(self) -> tuple[Context, ...]:
         """The contexts that own no row at all: whatever they reach is a leak."""
-        return (Context("a tenant that no row has", self.ghost, "ghost"), EMPTY, UNSET)
+        ghost = Context("a tenant that no row has", self.ghost, "ghost")
+        nothing = tuple(self.claims.nothing().items())
+        token = (Context("a token without the claims", "", "empty", says=nothing),) if nothing else ()
+        return (ghost, EMPTY, *token, UNSET)
 
     def settings(self, key: str) -> Mapping[str, str]:
         """What a session sets to be that tenant. Raises psycopg.Error when who speaks for it cannot be looked up."""
+        return self.claims.settings(key, self.speaker(key) if key else key)
+
+    def speaker(self, key: str) -> str:
+        """Who speaks for a tenant: itself, or somebody who is a member of it alone. Raises psycopg.Error."""
         members = self.claims.members
-        if members is None or not key:
-            return self.claims.settings(key, key)
+        if members is None:
+            return key
         if key not in self.known:
             row = self.look(members.of(key)) if key != self.ghost else None
             self.known[key] = str(row[0]) if row else members.nobody
-        return self.claims.settings(key, self.known[key])
+        return self.known[key]
+
+    def said(self, context: Context) -> Mapping[str, str]:
+        """What a session sets under ``context``."""
+        if context.tenant is None:
+            return {}
+        return dict(context.says) if context.says else self.settings(context.tenant)
 
     def stays(self, target: Target, event: str, *, rows: bool = True) -> str:
         """Why no such statement is run there: what a trigger does is not known and may reach beyond a ROLLBACK."""
@@ -152,9 +167,7 @@ class Lab:
     @contextmanager
     def as_app(self, context: Context, snapshot: str = "") -> Iterator[Run]:
         """Statements as the application's role under ``context``, then ROLLBACK; at the moment of a ``snapshot``."""
-        settings = dict(_LIMITS)
-        if context.tenant is not None:
-            settings |= self.settings(context.tenant)
+        settings = {**_LIMITS, **self.said(context)}
         if self.assume:
             settings |= {"row_security": "on", "role": self.role}
         wire = self.fresh if context.tenant is None else self.app
@@ -175,7 +188,7 @@ class Lab:
 
     def switch(self, context: Context) -> str:
         """The statement that changes the tenant within a transaction."""
-        return set_all(self.settings(context.tenant or ""))
+        return set_all(self.said(context))
 
     def look(self, query: str) -> tuple[Any, ...] | None:
         """The first row of the administrator's query. Raises psycopg.Error when it cannot be had."""
@@ -189,12 +202,8 @@ class Lab:
         """What a person types in psql to see the same, as the administrator or the application."""
         role = context.role if context.role is not None else self.role if self.assume else ""
         lines = [f"SET LOCAL ROLE {quote(role)}"] if role else []
-        if context.tenant is not None:
-            calls = (
-                f"set_config({literal(k)}, {literal(v)}, true)"
-                for k, v in self.settings(context.tenant).items()
-            )
-            lines.append("SELECT " + ", ".join(calls))
+        calls = [f"set_config({literal(k)}, {literal(v)}, true)" for k, v in self.said(context).items()]
+        lines += ["SELECT " + ", ".join(calls)] if calls else []
         return "; ".join(["BEGIN", *lines, statement, "ROLLBACK"]) + ";"
 
 

@@ -51,7 +51,11 @@ def _statements(lab: Lab, aim: Aim, allowed: bool) -> tuple[str | None, str | No
         start = f"UPDATE {target.sql} SET"
         return f"{start} {assign(aim.elsewhere)}", f"{start} {assign(stay)}"
     columns = target.rights.update if allowed else frozenset(c.name for c in target.table.columns)
-    return forms.move(target, aim.elsewhere, columns), forms.move(target, stay, columns)
+    away = forms.move(target, aim.elsewhere, columns)
+    if away is None and not aim.elsewhere.keys() <= target.rights.update:
+        away = forms.unprivileged(aim, "UPDATE")
+        return away, away
+    return away, forms.move(target, stay, columns)
 
 
 def _read(found: Try, target: Target) -> Try:

@@ -53,7 +53,11 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         tries = [planned([target], ghost, statement, run_) for statement in statements]
     with lab.as_admin() as run_:
         seen = run_(_EXPLAIN + statements[0])
-    bare = [s for s in scans(seen) if s.relation in target.family and not carries(s, target.border)]
+    bare = [
+        s
+        for s in scans(seen)
+        if s.relation in target.family and not carries(s, target.border | target.people)
+    ]
     return judge(lab, NAME, target.label, tries, Control(seen, bool(bare)))
 
 
@@ -64,7 +68,7 @@ def planned(targets: Iterable[Target], context: Context, statement: str, run_: R
     run_("ROLLBACK TO SAVEPOINT plan")
     if answer.sqlstate:
         return Try(context, _EXPLAIN + statement, answer, meaning(answer))
-    border = {name: t.border for t in targets for name in t.family}
+    border = {name: t.border | t.people for t in targets for name in t.family}
     bare = [s for s in scans(answer) if s.relation in border and not carries(s, border[s.relation])]
     if not bare:
         return Try(context, _EXPLAIN + statement, answer, "refused")

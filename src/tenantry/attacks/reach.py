@@ -59,11 +59,15 @@ class Reach:
 
 
 def reach(
-    lab: Lab, catalog: Catalog, scopes: Mapping[QName, str], exempt: frozenset[QName] = frozenset()
+    lab: Lab,
+    catalog: Catalog,
+    scopes: Mapping[QName, str],
+    exempt: frozenset[QName] = frozenset(),
+    known: frozenset[QName] = frozenset(),
 ) -> Reach:
     """Ask the server; the privileges of the role count, by whatever way it has them.
 
-    ``exempt`` functions answer for every tenant by design; they are left out.
+    ``exempt`` functions answer for every tenant by design, and ``known`` tables are attacked elsewhere; both are left out.
     """
     admin = lab.admin.conn
     found = admin.execute(_load("reach"), {"role": lab.role}).fetchall()
@@ -81,7 +85,7 @@ def reach(
                 scopes.get(r.name, ""),
             )
             for r in relations
-            if r.name not in lab.targets
+            if r.name not in lab.targets.keys() | known
         ),
         tuple(
             Function(QName(s, n), tuple(types), tuple(names))

@@ -46,7 +46,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A table under attack. ``column`` is the tenant column, None for one isolated through ``parent``."""
+    """A table under attack. ``column`` is the tenant column, None for one isolated through ``parent``.
+
+    ``people`` are columns that say whose of a tenant's people a row is; policies may ask for them instead.
+    """
 
     table: Table
     kind: Kind
@@ -60,6 +63,7 @@ class Target:
     routing: frozenset[str] = frozenset()  # columns that decide which part takes a row
     fires: bool = False  # whoever wrote the spec lets its triggers fire
     rights: Rights = Rights()
+    people: frozenset[str] = frozenset()
 
     @property
     def sql(self) -> str:
@@ -153,7 +157,7 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
         if table is None or table.column(column) is None:
             unfit.append((name, f"is not there with a column {column}"))
         else:
-            found[name] = _whole(catalog, Target(table, kind, column))
+            found[name] = whole(catalog, Target(table, kind, column))
     declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through") and n not in found]
     # A table that is isolated through another one comes after it.
     for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
@@ -162,23 +166,24 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
         for table in _family(catalog, name):
             target = _target(spec, table, rule, found)
             if isinstance(target, Target):
-                found[table.qname] = replace(
-                    _whole(catalog, target),
-                    fires=rule.triggers == "fire",
-                    parts=bool(catalog.children(table.qname)),
-                )
+                found[table.qname] = replace(whole(catalog, target), fires=rule.triggers == "fire")
             else:
                 unfit.append((table.qname, target))
-    targets = (replace(t, references=tuple(_references(t, found))) for _, t in sorted(found.items()))
-    return tuple(targets), tuple(unfit)
+    return linked(found), tuple(unfit)
 
 
-def _whole(catalog: Catalog, target: Target) -> Target:
-    """With what its parts bring along."""
+def linked(found: Mapping[QName, Target]) -> tuple[Target, ...]:
+    """All targets by name, with the foreign keys from one to another."""
+    return tuple(replace(t, references=tuple(_references(t, found))) for _, t in sorted(found.items()))
+
+
+def whole(catalog: Catalog, target: Target) -> Target:
+    """A target with what its partitions and children bring along."""
     parts = (target.table, *catalog.descendants(target.table.qname))
     routing = frozenset(c for t in parts for c in t.partition_key)
     triggers = tuple(t for part in parts for t in part.triggers)
-    return replace(target, triggers=triggers, routing=routing, family=frozenset(t.qname for t in parts))
+    family = frozenset(t.qname for t in parts)
+    return replace(target, parts=len(parts) > 1, triggers=triggers, routing=routing, family=family)
 
 
 def _own(spec: Spec) -> Iterator[tuple[QName, Kind, str]]:

@@ -9,7 +9,7 @@ from tenantry.attacks import forms
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import TRIPWIRE, UNSET, Context, Lab, Result
 from tenantry.attacks.target import Aim, Target
-from tenantry.attacks.verdict import Control, Meaning, Try, attempt, control, judge, meaning
+from tenantry.attacks.verdict import Control, Meaning, Try, answered, attempt, control, judge, meaning
 from tenantry.finding import Outcome
 from tenantry.names import literal, quote
 
@@ -96,7 +96,7 @@ def _forged(lab: Lab, aim: Aim) -> Iterator[Try]:
     for context in _others(lab, aim):
         with lab.as_app(context) as run_:
             result = run_(statement)
-        yield Try(context, statement, result, meaning(result))
+        yield Try(context, statement, result, answered(context, result))
 
 
 def _read(lab: Lab, aim: Aim) -> Iterator[Try]:
@@ -110,7 +110,8 @@ def _read(lab: Lab, aim: Aim) -> Iterator[Try]:
                 run_(statement)
             result = run_(query)
         shown = "; ".join([*before, query])
-        yield Try(Context(context.label, start.tenant, context.name), query, result, meaning(result), shown)
+        found = answered(context, result)
+        yield Try(Context(context.label, start.tenant, context.name), query, result, found, shown)
 
 
 def _rewritten(lab: Lab, aim: Aim) -> Iterator[Try]:

@@ -19,6 +19,7 @@ _DIVISION_BY_ZERO = "22012"  # the tripwire
 _INSUFFICIENT_PRIVILEGE = "42501"  # no privilege, or a row that the policy's check refuses
 _RAISED = "P0001"  # RAISE EXCEPTION, as triggers do
 _CHECK = "23514"  # without the name of a constraint: no partition takes the row
+_UNSAID = ("42704", "22P02")  # the setting is not there, or nothing that can be converted is in it
 _STATUS: Mapping[Meaning, Status] = {"reached": "breached", "unclear": "error", "refused": "held"}
 
 
@@ -63,6 +64,17 @@ def meaning(result: Result) -> Meaning:
     )
 
 
+def answered(context: Context, result: Result) -> Meaning:
+    """What an answer says, given who asked.
+
+    A policy that raises because nothing was claimed lets nothing through; that it does let sessions through, and does
+    not raise for them, the ghost's session and the control tell.
+    """
+    if context.name in ("unset", "empty") and result.sqlstate in _UNSAID:
+        return "refused"
+    return meaning(result)
+
+
 def fired(result: Result) -> bool:
     """True when a control reached its row; a trigger that raises has seen the row, too."""
     return meaning(result) == "reached" or result.sqlstate == _RAISED
@@ -80,7 +92,7 @@ def attempt(lab: Lab, context: Context, statement: str, shown: str = "") -> Try:
     """Send one statement as the application under ``context``, rolled back."""
     with lab.as_app(context) as run:
         result = run(statement)
-    return Try(context, statement, result, meaning(result), shown)
+    return Try(context, statement, result, answered(context, result), shown)
 
 
 def control(lab: Lab, aim: Aim, statement: str, *, allowed: bool) -> Control:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,11 @@ from tenantry import prove as prover
 from tenantry import spec
 from tenantry.attacks.lab import COSTLY, How
 from tenantry.checks import waivers
-from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, SpecFile
+from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn
 from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
 from tenantry.cli._selftest import self_test as prove_the_prover
 from tenantry.errors import SpecError
+from tenantry.names import QName, parse
 from tenantry.report.formats import ReportFormat
 from tenantry.world.proof import prove_in_lab
 
@@ -24,8 +26,24 @@ from tenantry.world.proof import prove_in_lab
 def prove(
     context: typer.Context,
     dsn: Dsn = "",
-    spec_file: SpecFile = DEFAULT_SPEC,
+    spec_file: Annotated[
+        Path | None, typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec.")
+    ] = None,
     app_dsn: AppDsn = None,
+    app_role: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TENANTRY_APP_ROLE",
+            help="Without a spec and without --app-dsn: the role that the application uses, taken by SET ROLE.",
+        ),
+    ] = None,
+    shared: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="TENANTRY_SHARED",
+            help="Without a spec: a table whose rows every tenant may read; may be repeated.",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option(
@@ -81,7 +99,10 @@ def prove(
     format_: ReportFormatOption = ReportFormat.text,
     migrations: MigrationsOption = None,
 ) -> int:
-    """Check and attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven."""
+    """Check and attack the isolation, each attack with a control that shows it would have seen a hole. Exit 1 unless proven.
+
+    Needs no spec: without one, and without a tenantry.toml here, the tenancy is recognised from the policies and tried.
+    """
     if self_test:
         return prove_the_prover(context, dsn, format_)
     if pooler_dsn is not None and not full:
@@ -89,15 +110,45 @@ def prove(
             "--pooler-dsn: goes with --full, since a setting of a session is changed there; add it"
         )
     how = How("full" if full else "safe", fire_triggers, costly, pooler_dsn)
-    declared, now = spec.load(spec_file), datetime.now(UTC)
+    there = spec_file or (DEFAULT_SPEC if lab or DEFAULT_SPEC.exists() else None)
+    declared, now = spec.load(there) if there is not None else None, datetime.now(UTC)
     known = waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None
-    if lab:
+    if declared is not None:
+        _only_without_a_spec(app_role, shared)
+    if lab and declared is not None:
         _only_the_lab(full, app_dsn)
         proof = prove_in_lab(dsn, declared, baseline=known, now=now, say=_say)
     else:
-        proof = prover.prove(dsn, declared, app_dsn=app_dsn, how=how, baseline=known, now=now)
-    show(proof, format_, spec_file, migrations)
+        proof = prover.prove(
+            dsn,
+            declared,
+            app_dsn=app_dsn,
+            app_role=app_role,
+            shared=_tables(shared),
+            how=how,
+            baseline=known,
+            now=now,
+        )
+    show(proof, format_, there, migrations)
     return 0 if proof.proven else 1
+
+
+def _only_without_a_spec(app_role: str | None, shared: Sequence[str] | None) -> None:
+    """Raise SpecError for what a spec says itself."""
+    for option, given, key in (
+        ("--app-role", app_role, "roles.app"),
+        ("--shared", shared, 'scope = "shared"'),
+    ):
+        if given:
+            raise SpecError(f"{option}: goes without a spec, which says it itself ({key}); leave it out")
+
+
+def _tables(texts: Sequence[str] | None) -> frozenset[QName]:
+    """The tables that were named. Raises SpecError for what is no name."""
+    try:
+        return frozenset(parse(text) for text in texts or ())
+    except ValueError as error:
+        raise SpecError(f"--shared: {error}; name a table as table or schema.table") from None
 
 
 def _only_the_lab(full: bool, app_dsn: str | None) -> None:

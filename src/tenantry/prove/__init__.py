@@ -8,32 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tenantry import checks, introspect, planner
-from tenantry.attacks.aim import ghost
 from tenantry.attacks.application import App, application
 from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.reach import reach
-from tenantry.attacks.target import Rights, Target, rights
+from tenantry.attacks.target import Target
 from tenantry.catalog import Catalog
 from tenantry.checks.waivers import Baseline
-from tenantry.errors import CatalogError, PlanError
+from tenantry.errors import CatalogError, PlanError, SpecError
 from tenantry.finding import Finding, Mode, Outcome, Proof, Review
 from tenantry.names import QName, display, qualified
 from tenantry.prove import run, tell
 from tenantry.prove.ground import Ground, declared, listed
+from tenantry.prove.recognise import recognised
 from tenantry.session import LOCK_TIMEOUT, Conn, connect
 from tenantry.spec import Spec
 
 
 def prove(
     dsn: str,
-    spec: Spec,
+    spec: Spec | None,
     *,
     app_dsn: str | None = None,
+    app_role: str | None = None,
+    shared: Set[QName] = frozenset(),
     mode: Mode = "safe",
     how: How | None = None,
     baseline: Baseline | None = None,
@@ -41,23 +43,50 @@ def prove(
 ) -> Proof:
     """Check and attack the database that ``dsn`` leads to, as an administrator whom row level security does not bind.
 
-    The attacks run through ``app_dsn``, the application's own, or as ``spec.roles.app`` by SET ROLE. ``how`` goes before
-    ``mode``; findings of the ``baseline`` do not count. Raises CatalogError when the database cannot be reached or read,
-    when the administrator is bound by row level security (no control could look) or may not take the role.
+    The attacks run through ``app_dsn``, the application's own, or as its role by SET ROLE: that of the spec, else
+    ``app_role``. Without a spec the tenancy is recognised from the policies and tried; ``shared`` are tables that are
+    everybody's. ``how`` goes before ``mode``; findings of the ``baseline`` do not count. Raises CatalogError when the
+    database cannot be reached or read, when the administrator is bound by row level security (no control could look) or
+    may not take the role; SpecError when, without a spec, the application's role is not known.
     """
     begun = time.monotonic()
     with contextlib.closing(connect(dsn, "tenantry prove")) as admin:
         admin.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}s'".encode())
         catalog = introspect.read(admin)
-    try:
-        pending = tuple(step.id for step in planner.plan(spec, catalog, "online"))
-        refused: tuple[str, ...] = ()
-    except PlanError as error:
-        pending, refused = (), error.problems
-    proof = examine(dsn, spec, catalog, app_dsn=app_dsn, how=how or How(mode), baseline=baseline, now=now)
+    pending, refused = _planned(spec, catalog)
+    if spec is None and app_dsn is None:
+        _refuse_unknown(app_role, catalog)
+    proof = examine(
+        dsn, spec, catalog,
+        app_dsn=app_dsn, app_role=app_role, shared=shared, how=how or How(mode), baseline=baseline, now=now,
+    )  # fmt: skip
     problems = tuple(Finding("plan", "error", "spec", problem) for problem in refused)
     return replace(
         proof, pending=pending, findings=problems + proof.findings, seconds=time.monotonic() - begun
+    )
+
+
+def _planned(spec: Spec | None, catalog: Catalog) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The steps that a spec still asks for, and why it cannot be planned."""
+    if spec is None:
+        return (), ()
+    try:
+        return tuple(step.id for step in planner.plan(spec, catalog, "online")), ()
+    except PlanError as error:
+        return (), error.problems
+
+
+def _refuse_unknown(role: str | None, catalog: Catalog) -> None:
+    """Raise SpecError when nobody said who the application is, or said a role that is not there."""
+    if role in catalog.roles_by_name:
+        return
+    free = {r.name for r in catalog.roles if r.superuser or r.bypass_rls} | {""}
+    able = {g.role for t in catalog.tables if t.row_security for g in (*t.grants, *t.column_grants)}
+    owners = {t.owner for t in catalog.tables}
+    told = f"there is no role {role}" if role else "without a spec the application's role is not known"
+    some = ", ".join(sorted(able - free - owners)) or "none"
+    raise SpecError(
+        f"{told}; give --app-dsn, or --app-role (roles with rights on tables with row level security: {some})"
     )
 
 
@@ -75,7 +104,8 @@ def outcomes(
 
     Raises what :func:`prove` does, and when none is possible.
     """
-    found = _attacked(dsn, spec, catalog, app_dsn, how, tables, doors).outcomes
+    request = _Request(dsn, spec, catalog, app_dsn, how, only=tables, doors=doors)
+    found = _attacked(request).outcomes
     missing = tables - {o.object for o in found}
     return found + tuple(
         Outcome("all", name, "error", detail="could not look: nothing could be attacked here")
@@ -85,18 +115,21 @@ def outcomes(
 
 def examine(
     dsn: str,
-    spec: Spec,
+    spec: Spec | None,
     catalog: Catalog,
     *,
     app_dsn: str | None = None,
+    app_role: str | None = None,
+    shared: Set[QName] = frozenset(),
     how: How = How(),  # noqa: B008 - a value
     baseline: Baseline | None = None,
     now: datetime,
 ) -> Proof:
     """All of :func:`prove` but planning again: checks and attacks on a catalog that was read before."""
-    request = checks.Request(spec=spec, baseline=baseline)
-    review, unchecked = _reviewed(dsn, request, app_dsn, now)
-    found = _attacked(dsn, spec, catalog, app_dsn, how)
+    roles = (app_role,) if spec is None and app_role is not None and app_dsn is None else ()
+    asked = checks.Request(spec=spec, roles=roles, baseline=baseline)
+    review, unchecked = _reviewed(dsn, asked, app_dsn, now)
+    found = _attacked(_Request(dsn, spec, catalog, app_dsn, how, app_role, shared))
     tried = {o.attack for o in found.outcomes}
     return Proof(
         when=now.isoformat(timespec="seconds"),
@@ -126,6 +159,21 @@ def _reviewed(
     return replace(review, not_looked_at=left_out), ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What to attack, and from where. ``only`` names tables as people read them, ``doors`` attacks; None for all."""
+
+    dsn: str
+    spec: Spec | None
+    catalog: Catalog
+    app_dsn: str | None
+    how: How
+    app_role: str | None = None
+    shared: Set[QName] = frozenset()
+    only: Set[str] | None = None
+    doors: Set[str] | None = None
+
+
 @dataclass(slots=True)
 class _Found:
     """What the attacks came to."""
@@ -137,56 +185,46 @@ class _Found:
     outcomes: tuple[Outcome, ...] = ()
 
 
-def _attacked(
-    dsn: str,
-    spec: Spec,
-    catalog: Catalog,
-    app_dsn: str | None,
-    how: How,
-    only: Set[str] | None = None,
-    doors: Set[str] | None = None,
-) -> _Found:
-    """The attacks on the tables that ``only`` names as people read them, and through ``doors``; None for all."""
-    ground = declared(spec, catalog)
-    found = _Found(ground, f"{ground.role} (not there)")
-    found.findings += ground.findings
+def _attacked(request: _Request) -> _Found:
+    spec, catalog = request.spec, request.catalog
+    role = spec.roles.app if spec is not None else request.app_role or ""
     with contextlib.ExitStack() as stack:
-        admin = stack.enter_context(contextlib.closing(Wire(lambda: connect(dsn, "tenantry prove"))))
-        app = found.app = application(stack, admin.conn, dsn, app_dsn, ground.role, catalog)
-        if app is None:
-            return found
-        found.role = app.told
-        found.findings += tell.session(app, ground)
-        names = [t.table.qname for t in ground.targets]
-        _refuse_bound(admin.conn, names)
-        if ground.tenants is not None:
-            may = rights(admin.conn, app.role, names)
-            able = {
-                t.table.qname: replace(t, rights=may.get(t.table.qname, Rights())) for t in ground.targets
-            }
-            lab = _lab(admin, app, ground, able, ground.tenants, how)
-            found.outcomes = run.attack(lab, only)
-            if doors is None or doors:
-                reached = reach(lab, catalog, ground.scopes, ground.exempt)
-                found.outcomes += tuple(run.doors(lab, reached, doors))
+        admin = stack.enter_context(contextlib.closing(Wire(lambda: connect(request.dsn, "tenantry prove"))))
+        app = application(stack, admin.conn, request.dsn, request.app_dsn, role, catalog)
+        if app is None or spec is not None:
+            assert spec is not None  # without one, the role is there
+            ground = declared(spec, catalog)
+        else:
+            _refuse_bound(admin.conn, [t.qname for t in catalog.tables])
+            ground = recognised(admin, app, catalog, request.how, request.shared)
+        found = _Found(ground, app.told if app is not None else f"{role} (not there)", app)
+        found.findings += ground.findings
+        if app is not None:
+            found.findings += tell.session(app, ground, role)
+            for part in (ground, *ground.further):
+                _refuse_bound(admin.conn, [t.table.qname for t in part.targets])
+            found.outcomes = _outcomes(request, admin, app, ground)
+        found.outcomes += ground.unknown
     return found
 
 
-def _lab(
-    admin: Wire, app: App, ground: Ground, targets: Mapping[QName, Target], tenants: Target, how: How
-) -> Lab:
-    return Lab(
-        admin=admin,
-        app=app.main,
-        fresh=app.fresh,
-        role=app.role,
-        assume=app.assume,
-        claims=ground.claims,
-        ghost=ghost(admin.conn, tenants),
-        tenants=tenants,
-        targets=targets,
-        how=how,
-    )
+def _outcomes(request: _Request, admin: Wire, app: App, ground: Ground) -> tuple[Outcome, ...]:
+    """The attacks themselves; none where nothing tells which tenants there are."""
+    if ground.tenants is None:
+        return ()
+    lab = _lab(request, admin, app, ground, ground.tenants)
+    further = [_lab(request, admin, app, g, g.tenants) for g in ground.further if g.tenants is not None]
+    outcomes = tuple(outcome for one in (lab, *further) for outcome in run.attack(one, request.only))
+    if request.doors is None or request.doors:
+        known = frozenset(name for one in further for name in one.targets)
+        reached = reach(lab, request.catalog, ground.scopes, ground.exempt, known)
+        outcomes += tuple(run.doors(lab, reached, request.doors))
+    return outcomes
+
+
+def _lab(request: _Request, admin: Wire, app: App, ground: Ground, tenants: Target) -> Lab:
+    targets = run.able(admin.conn, app.role, ground.targets)
+    return run.lab(admin, app, ground.claims, targets, tenants, request.how)
 
 
 def _refuse_bound(admin: Conn, names: Sequence[QName]) -> None:

@@ -21,24 +21,22 @@ _LISTED = 8  # names in one sentence
 class Ground:
     """The tenancy of a database, as a spec declares it or as it was recognised.
 
-    ``role`` is whom the attacks run as; empty: whoever the application's own DSN logs in as. ``scopes`` are those of
+    ``tenants`` is the target that tells which tenants there are. ``role`` is whom the attacks run as; empty: whoever the application's own DSN logs in as. ``scopes`` are those of
     tables, in the spec's words. ``exempt`` are functions that answer for every tenant by design. ``findings`` and
-    ``unknown`` say what could not be a target, ``left_out`` what nobody looks at, in plain words.
+    ``unknown`` say what could not be a target, ``left_out`` what nobody looks at, in plain words. ``further`` is what is
+    isolated by something else than the tenant.
     """
 
     role: str
     claims: Claims
     targets: tuple[Target, ...]
+    tenants: Target | None
     scopes: Mapping[QName, str]
     exempt: frozenset[QName] = frozenset()
     findings: tuple[Finding, ...] = ()
     unknown: tuple[Outcome, ...] = ()
     left_out: tuple[str, ...] = ()
-
-    @property
-    def tenants(self) -> Target | None:
-        """The table that tells which tenants there are."""
-        return next((t for t in self.targets if t.kind == "tenants"), None)
+    further: tuple[Ground, ...] = ()
 
 
 def declared(spec: Spec, catalog: Catalog) -> Ground:
@@ -50,6 +48,7 @@ def declared(spec: Spec, catalog: Catalog) -> Ground:
         role=spec.roles.app,
         claims=Claims((Claim(spec.tenancy.setting),)),
         targets=targets,
+        tenants=next((t for t in targets if t.kind == "tenants"), None),
         scopes=scopes,
         exempt=frozenset(f.qname for f in catalog.functions if resolvers.is_resolver(conversion, f)),
         findings=tuple(Finding("target", "error", display(name), why) for name, why in unfit),

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from functools import partial
 
 import psycopg
 
 from tenantry.attacks import ATTACKS, DOORS, plan
-from tenantry.attacks.aim import take
-from tenantry.attacks.lab import Lab
+from tenantry.attacks.aim import ghost, take
+from tenantry.attacks.application import App
+from tenantry.attacks.claims import Claims
+from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.reach import Reach
-from tenantry.attacks.target import Target
+from tenantry.attacks.target import Rights, Target, rights
 from tenantry.attacks.verdict import looked, unlooked
 from tenantry.finding import Outcome
+from tenantry.names import QName
+from tenantry.session import Conn
+
+
+def lab(
+    admin: Wire, app: App, claims: Claims, targets: Mapping[QName, Target], tenants: Target, how: How
+) -> Lab:
+    """The connections, with what is attacked. Raises CatalogError when no tenant can be made up that is not there."""
+    return Lab(
+        admin=admin,
+        app=app.main,
+        fresh=app.fresh,
+        role=app.role,
+        assume=app.assume,
+        claims=claims,
+        ghost=ghost(admin.conn, tenants),
+        tenants=tenants,
+        targets=targets,
+        how=how,
+    )
+
+
+def able(admin: Conn, role: str, targets: Iterable[Target]) -> Mapping[QName, Target]:
+    """The targets by name, with what a role may do there."""
+    found = {t.table.qname: t for t in targets}
+    may = rights(admin, role, list(found))
+    return {name: replace(t, rights=may.get(name, Rights())) for name, t in found.items()}
 
 
 def attack(lab: Lab, only: Set[str] | None = None) -> tuple[Outcome, ...]:

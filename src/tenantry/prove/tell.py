@@ -13,10 +13,10 @@ from tenantry.names import display
 from tenantry.prove.ground import Ground, listed
 
 
-def session(app: App, ground: Ground) -> Iterator[Finding]:
+def session(app: App, ground: Ground, role: str) -> Iterator[Finding]:
     """Who the application turned out to be, and which tenant its connections have before they ask for one."""
-    if ground.role and app.role != ground.role:
-        told = f"the application connects as {app.role}; its role was said to be {ground.role}"
+    if role and app.role != role:
+        told = f"the application connects as {app.role}; its role was said to be {role}"
         yield Finding("role.other", "warning", app.role, told)
     for setting in dict.fromkeys(c.setting for c in ground.claims.claims):
         now = app.fresh.conn.execute("SELECT pg_catalog.current_setting(%s, true)", (setting,)).fetchone()

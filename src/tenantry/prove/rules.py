@@ -1,0 +1,52 @@
+"""The policies that decide for the application, with what each asks of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+from tenantry.catalog import Catalog
+from tenantry.names import QName
+from tenantry.prove.signs import Function, Reader, Signs
+from tenantry.session import Conn
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A permissive policy. ``enabled``: row level security is on; ``columns`` are the table's own that it names.
+
+    ``tables`` are others that it or a function of it reads.
+    """
+
+    table: QName
+    name: str
+    enabled: bool
+    columns: frozenset[str]
+    tables: frozenset[QName]
+    signs: Signs
+    text: str
+
+
+def read(conn: Conn, catalog: Catalog, role: str) -> tuple[Rule, ...]:
+    """Those that apply to a role, by table and name."""
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL search_path = ''")  # so that deparsed text is qualified
+        functions = [Function(QName(s, n), text) for s, n, text in conn.execute(_load("functions"))]
+        rows = conn.execute(_load("policies"), {"role": role}).fetchall()
+    reader = Reader(functions, [t.qname for t in catalog.tables])
+    return tuple(
+        _rule(QName(schema, table), name, enabled, text, columns, reads, reader)
+        for schema, table, name, enabled, text, columns, reads in rows
+    )
+
+
+def _rule(
+    table: QName, name: str, enabled: bool, text: str, columns: list[str], reads: list[list[str]], reader: Reader
+) -> Rule:  # fmt: skip
+    signs = reader.read(text)
+    tables = (frozenset(QName(s, t) for s, t, _ in reads) | signs.tables) - {table}
+    return Rule(table, name, enabled, frozenset(columns), tables, signs, text)
+
+
+def _load(name: str) -> bytes:
+    return (resources.files("tenantry.prove") / f"{name}.sql").read_bytes()
