@@ -55,6 +55,14 @@ AppDsn = Annotated[
         help="How the application connects; left out, its role is all that is known.",
     ),
 ]
+AppRole = Annotated[
+    str | None,
+    typer.Option("--app-role", envvar="TENANTRY_APP_ROLE", help="The role that the application uses."),
+]
+AnySpecFile = Annotated[
+    Path | None,
+    typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec."),
+]
 DEFAULT_SPEC = Path("tenantry.toml")
 
 

@@ -10,7 +10,7 @@ import typer
 
 from tenantry import checks, spec
 from tenantry.checks import waivers
-from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn
+from tenantry.cli._options import DEFAULT_SPEC, AnySpecFile, AppDsn, AppRole, Dsn
 from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
 from tenantry.errors import SpecError
 from tenantry.report.formats import ReportFormat
@@ -18,17 +18,8 @@ from tenantry.report.formats import ReportFormat
 
 def check(
     dsn: Dsn = "",
-    spec_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--spec",
-            envvar="TENANTRY_SPEC",
-            help="The spec.",
-        ),
-    ] = None,
-    app_role: Annotated[
-        str | None, typer.Option(envvar="TENANTRY_APP_ROLE", help="The role that the application uses.")
-    ] = None,
+    spec_file: AnySpecFile = None,
+    app_role: AppRole = None,
     app_dsn: AppDsn = None,
     schema: Annotated[
         list[str] | None,

@@ -14,7 +14,7 @@ from tenantry import prove as prover
 from tenantry import spec
 from tenantry.attacks.lab import COSTLY, How
 from tenantry.checks import waivers
-from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn
+from tenantry.cli._options import DEFAULT_SPEC, AnySpecFile, AppDsn, AppRole, Dsn
 from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
 from tenantry.cli._selftest import self_test as prove_the_prover
 from tenantry.errors import SpecError
@@ -26,17 +26,9 @@ from tenantry.world.proof import prove_in_lab
 def prove(
     context: typer.Context,
     dsn: Dsn = "",
-    spec_file: Annotated[
-        Path | None, typer.Option("--spec", envvar="TENANTRY_SPEC", help="The spec.")
-    ] = None,
+    spec_file: AnySpecFile = None,
     app_dsn: AppDsn = None,
-    app_role: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TENANTRY_APP_ROLE",
-            help="Without a spec and without --app-dsn: the role that the application uses, taken by SET ROLE.",
-        ),
-    ] = None,
+    app_role: AppRole = None,
     shared: Annotated[
         list[str] | None,
         typer.Option(
