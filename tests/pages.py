@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STATES = ("nothing", "empty", "catalog", "converted", "unchanged")  # the last: see test_unchanged
+# pooled: converted, and through a PgBouncer configured as the page says; unchanged: see test_unchanged
+STATES = ("nothing", "empty", "catalog", "converted", "pooled", "unchanged")
 DOTS = "…"
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import importlib
 import os
 import re
@@ -20,6 +22,7 @@ import tenantry
 from tenantry import cli, spec
 from tenantry.apply import apply
 from tenantry.bugs import BUGS
+from tenantry.mutations import pgbouncer
 from tenantry.plan import Phase
 from tests import pages, reference
 from tests.servers import MakeDatabase, Server
@@ -68,14 +71,34 @@ def test_a_page_on_a_prepared_database(name: str, server: Server, make_db: MakeD
     if pages.state(PAGES[name]) != "empty":
         reference.load(db)
         files["tenantry.toml"] = (reference.EXAMPLE / "tenantry.toml").read_text(encoding="utf-8")
-    if pages.state(PAGES[name]) == "converted":
+    if pages.state(PAGES[name]) in ("converted", "pooled"):
         apply(db.dsn, reference.plan(db, "online"))
         with db.connect() as conn:
             conn.execute("INSERT INTO tenants (id, name, slug) VALUES (%s, %s, %s)", SECOND)
             reference.data.generate(conn, scale=0.02, tenant=SECOND[0])
     programs = Path(server.program("psql")).parent
-    found = pages.run(PAGES[name], environment(programs) | {"TENANTRY_DSN": db.dsn}, files)
+    with contextlib.ExitStack() as stack:
+        given = poolers(PAGES[name], db.dsn, stack) if pages.state(PAGES[name]) == "pooled" else {}
+        found = pages.run(PAGES[name], environment(programs) | {"TENANTRY_DSN": db.dsn} | given, files)
     assert [str(f) for f in found] == []
+
+
+def poolers(page: str, dsn: str, stack: contextlib.ExitStack) -> dict[str, str]:
+    """The DSNs through a PgBouncer that is configured as the page says, as the application and as the owner."""
+    if pgbouncer.PROGRAM is None:
+        pytest.skip(f"NOT TESTED HERE: {pgbouncer.ABSENT}")
+    (text,) = (block.text for block in pages.blocks(page) if block.kind == "ini")
+    file = configparser.ConfigParser()
+    file.read_string(text)
+    said = file["pgbouncer"]
+    assert said["ignore_startup_parameters"] == "extra_float_digits"  # as it is started below
+    users = {"POOL_DSN": "app_user", "OWNER_POOL_DSN": None}
+    return {
+        name: stack.enter_context(
+            pgbouncer.pooled(dsn, user, mode=said["pool_mode"], reset=said["server_reset_query"])
+        )
+        for name, user in users.items()
+    }
 
 
 def test_every_page_with_commands_is_run() -> None:

@@ -13,6 +13,7 @@
         ├── NoTenant      work outside a tenant scope
         ├── MixedTenants  one tenant's work in the scope or transaction of another
         ├── UnknownTenant
+        ├── WorkRefused   work beyond one tenant that is not recorded, or is over
         └── ExemptRole    the connection's role is not bound by row level security
 
 A message says object, reason and next action. Findings and breaches are data, never exceptions.
@@ -96,6 +97,10 @@ class MixedTenants(TenantError):
 
 class UnknownTenant(TenantError):
     """The tenant does not exist."""
+
+
+class WorkRefused(TenantError):
+    """Work beyond one tenant could not be recorded, so that it was not done, or its time is over."""
 
 
 class ExemptRole(TenantError):

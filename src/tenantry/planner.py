@@ -27,7 +27,10 @@ from tenantry.steps import (
     swap,
     tenants,
     trailfunctions,
+    trailproblems,
     uniques,
+    work,
+    workfunctions,
 )
 
 _PHASES = list(Phase)
@@ -65,7 +68,19 @@ def _guards(c: Conversion) -> Iterator[tuple[str, str]]:
 
 
 def _problems(c: Conversion) -> list[str]:
-    parts = (tenants, backfill, uniques, references, isolate, audit, events, capture, access, resolvers)
+    parts = (
+        tenants,
+        backfill,
+        uniques,
+        references,
+        isolate,
+        audit,
+        trailproblems,
+        capture,
+        access,
+        resolvers,
+        work,
+    )
     return [p for part in parts for p in part.problems(c)]
 
 
@@ -90,6 +105,7 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from audit.steps(c)
     yield from access.roles(c)
     yield from events.roles(c)
+    yield from work.roles(c)
     yield from observe.prepare(c)
     yield from isolate.tables(c)
     yield from isolate.through(c)
@@ -97,15 +113,19 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from audit.guards(c)
     yield from events.steps(c)
     yield from trailfunctions.steps(c)
+    yield from work.recorder(c)
+    yield from workfunctions.steps(c)
     yield from capture.steps(c)
     yield from observe.cut_over(c)
     yield from fill.cut_over(c)
     yield from columns.final_defaults(c)
     yield from resolvers.steps(c)
+    yield from work.policies(c)
     yield from access.kept_keys(c)
     yield from access.views(c)
     yield from access.ownership(c)
     yield from access.grants(c)
+    yield from work.grants(c)
     yield from events.grants(c)
     yield from ddlguard.steps(c)
 
@@ -126,3 +146,4 @@ def _notes(c: Conversion) -> Iterator[str]:
     yield from backfill.notes(c)
     yield from references.notes(c)
     yield from access.notes(c)
+    yield from work.notes(c)

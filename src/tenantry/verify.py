@@ -196,11 +196,11 @@ def schema(name: str) -> str:
     return _exists("pg_namespace", f"nspname = {literal(name)}")
 
 
-def policy_for(table: QName, name: str, roles: Sequence[str]) -> str:
-    """The table has a permissive policy of that name, for exactly these roles."""
+def policy_for(table: QName, name: str, roles: Sequence[str], *, permissive: bool = True) -> str:
+    """The table has a permissive (or else a restrictive) policy of that name, for exactly these roles."""
     return _exists(
         "pg_policy",
-        f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND polpermissive"
+        f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND {'' if permissive else 'NOT '}polpermissive"
         f" AND ARRAY[{_texts(sorted(roles))}]::text[] = ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r"
         ' WHERE r.oid = ANY (polroles) ORDER BY r.rolname::text COLLATE "C")',
     )

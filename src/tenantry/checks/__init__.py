@@ -25,6 +25,7 @@ from tenantry.errors import CatalogError
 from tenantry.finding import LEVELS, Check, Finding, Need, Review
 from tenantry.session import LOCK_TIMEOUT, Conn, connect
 from tenantry.spec import Spec
+from tenantry.steps import work
 
 TIMEOUT = 30  # seconds that one query may take
 NOTHING_TRIED = "the application, its pooler and its backups; nothing was tried: `tenantry prove` attacks"
@@ -197,6 +198,8 @@ class _Run:
             yield f"tables that the spec ignores: {', '.join(ignored)}"
         if self.request.roles:
             yield f"other roles than {' and '.join(self.request.roles)}, and what each may become"
+        if self.request.spec is not None:
+            yield from work.exemption(self.request.spec)
         yield "objects of extensions, the schema of Tenantry itself, and other databases of the server"
         yield NOTHING_TRIED
 

@@ -1,7 +1,7 @@
 -- What every check reads, put before its query. $1 is a JSON object: roles (names of the application), schemas
 -- (those looked at), column and setting of the tenant, tables (what is known of them, with the oids of which), policies (what
 -- their expressions came to, with the oids of which), resolvers (schema, name and the pattern of the body) and the
--- role that they run as.
+-- role that they run as, work (policy and role of each login, schema and name of the function that its policy asks).
 WITH param AS (
     SELECT
         $1::pg_catalog.jsonb AS p,

@@ -22,7 +22,7 @@ from tenantry.bugs import BUGS
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
-from tenantry.steps import resolvers
+from tenantry.steps import resolvers, work
 
 Rows = list[tuple[Any, ...]]
 _GUESS = Tenancy().column  # taken by name where no policy tells
@@ -335,6 +335,12 @@ def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec:
                 for name in spec.resolvers
             ]
             if spec
+            else [],
+            "work": [
+                {"policy": o.policy.name, "role": o.role, "schema": spec.audit.functions, "name": work.OPEN}
+                for o in work.offices(spec)
+            ]
+            if spec and spec.audit
             else [],
         }
     )

@@ -1,10 +1,10 @@
 """The application's side: which tenant the running code works for, and connections that tell the database.
 
-The adapters are `tenantry.runtime.psycopg`, `.asyncpg` and `.sqlalchemy` (with models in `.orm`), for requests `.asgi`
-and `.wsgi`, and for jobs `.jobs` and `.celery`; each imports its framework itself.
+The adapters are `tenantry.runtime.psycopg`, `.asyncpg` and `.sqlalchemy`, for requests `.asgi` and `.wsgi`, for jobs
+`.jobs` and `.celery`, and for work beyond one tenant `.work`; each imports its framework itself.
 """
 
-from tenantry.errors import ExemptRole, MixedTenants, NoTenant, TenantError, UnknownTenant
+from tenantry.errors import ExemptRole, MixedTenants, NoTenant, TenantError, UnknownTenant, WorkRefused
 from tenantry.runtime.binding import Binding
 from tenantry.runtime.guard import guard, guard_async
 from tenantry.runtime.scope import Scope, carry, current, current_or_none, no_tenant, tenant
@@ -17,6 +17,7 @@ __all__ = [
     "Scope",
     "TenantError",
     "UnknownTenant",
+    "WorkRefused",
     "carry",
     "current",
     "current_or_none",

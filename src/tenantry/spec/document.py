@@ -66,6 +66,17 @@ class Roles(Model):
         default="tenant_resolver",
         description="NOLOGIN role that resolvers run as; made where the spec has any.",
     )
+    system: Name | None = Field(
+        default=None,
+        description="Login for work across tenants, which the audit trail tells of before it begins; made if not there.",
+    )
+    support: Name | None = Field(
+        default=None,
+        description="Login for looking after one tenant at a time, told of in the same way; made if not there.",
+    )
+    support_writes: bool = Field(
+        default=False, description="Let support change rows, too, in work that is begun to write."
+    )
 
 
 class Resolver(Model):

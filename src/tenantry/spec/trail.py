@@ -70,11 +70,12 @@ class Audit(Model):
         "session and more, functions to write and to read events, and a role of its own that owns them.",
     )
     functions: Name = Field(
-        default="audit", description="For extended: the schema of log(), read() and erase()."
+        default="audit",
+        description="For extended, or for system or support: the schema of log(), read(), erase() and work_begin().",
     )
     owner: Name = Field(
         default="audit_owner",
-        description="For extended: NOLOGIN role that owns the trail; made if not there.",
+        description="For extended: NOLOGIN role that owns the trail; for system or support: the one that records their work; made if not there.",
     )
     reader: Name = Field(
         default="audit_reader",
@@ -105,7 +106,7 @@ class Audit(Model):
     def _needs_extended(self) -> Audit:
         plain = Audit.model_fields
         if not self.extended:
-            for key in ("functions", "owner", "reader", "write", "actions", "capture", "ddl"):
+            for key in ("reader", "write", "actions", "capture", "ddl"):
                 if getattr(self, key) != plain[key].default:
                     raise ValueError(f'{key} needs events = "extended"; add that, or remove {key}')
         seen: set[QName] = set()

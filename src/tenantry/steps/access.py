@@ -194,7 +194,7 @@ def grants(c: Conversion) -> Iterator[Change]:
     # Not before the policies are there: until then a right on a table is a right on every tenant's rows.
     phase = Phase.OBSERVE if c.online else Phase.HARDEN
     schemas = {
-        name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in _converted_views(c))]
+        name.schema for name in [*(r.name for r in _relations(c)), *(v.qname for v in converted_views(c))]
     }
     for schema in c.catalog.schemas:
         if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(app):
@@ -203,7 +203,7 @@ def grants(c: Conversion) -> Iterator[Change]:
     for r in _relations(c):
         if r.name not in late and not (_extended(c, r.name) and r.name == trail):
             yield from _granted(phase, r.name, rights(app, r.name, r.known, r.may, r.never))
-    for sequence in _sequences(c):
+    for sequence in sequences(c):
         if sequence.table not in late:
             yield from _granted(phase, sequence.qname, sequence_rights(app, sequence))
 
@@ -241,7 +241,7 @@ def _rights_after(c: Conversion, r: _Relation) -> list[Rights]:
         return []
     app = c.spec.roles.app
     found = [rights(app, r.name, r.known, r.may, r.never, owner=False)]
-    found += [sequence_rights(app, s, owner=False) for s in _sequences(c) if s.table == r.name]
+    found += [sequence_rights(app, s, owner=False) for s in sequences(c) if s.table == r.name]
     return [right for right in found if right is not None]
 
 
@@ -253,7 +253,7 @@ def _granted(phase: Phase, name: QName, change: Rights | None) -> Iterator[Chang
         )  # fmt: skip
 
 
-def _sequences(c: Conversion) -> list[CatalogSequence]:
+def sequences(c: Conversion) -> list[CatalogSequence]:
     """Sequences behind column defaults of the tables that the application writes; identity needs no grant."""
     tables = {t.qname: t.table for t in c.tables} | {t.qname: t for t, _ in c.through}
     trail = c.catalog.by_name.get(c.spec.audit.table) if c.spec.audit is not None else None
@@ -284,7 +284,7 @@ def _tenant_views(c: Conversion) -> list[View]:
         found.update({v.qname: v for v in more})
 
 
-def _converted_views(c: Conversion) -> list[View]:
+def converted_views(c: Conversion) -> list[View]:
     """The views that the application reads: materialized ones hold every tenant's rows."""
     return [v for v in _tenant_views(c) if not v.materialized and v.schema in c.spec.tenancy.schemas]
 
@@ -295,7 +295,7 @@ def views(c: Conversion) -> Iterator[Change]:
     for view in _tenant_views(c):
         if view.materialized:
             yield from _granted(phase, view.qname, rights(app, view.qname, view, (), READ))
-    for view in _converted_views(c):
+    for view in converted_views(c):
         if not view.security_invoker:
             yield Change(
                 id=f"{phase}.{display(view.qname)}.invoker",
@@ -369,7 +369,7 @@ def _view_notes(c: Conversion) -> Iterator[str]:
     for view in _tenant_views(c):
         if view.materialized:
             yield f"{display(view.qname)}: a materialized view holds the rows of every tenant and cannot have a policy; {app} gets no right on it"
-        elif view not in _converted_views(c):
+        elif view not in converted_views(c):
             yield f"{display(view.qname)}: a view over rows of tenants outside of the schemas to convert; it keeps its owner's rights, and {app} has none on it"
         else:
             tables = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tenantry import ddl, verify
 from tenantry.catalog import Index, Key, Policy, Table
 from tenantry.conversion import Conversion
-from tenantry.names import QName, display, fit, free, literal, qualified, quote, spell
+from tenantry.names import QName, display, fit, free, literal, qualified, quote
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Audit
 from tenantry.steps import audit
@@ -62,7 +62,9 @@ class Trail:
     def type(self, column: str) -> str:
         """The type of a column of the trail, as it is or as the plan makes it."""
         found = self.known.column(column) if self.known is not None else None
-        made = {"id": "uuid", "tenant_id": self.c.type, "metadata": "jsonb"}
+        made = {
+            "id": "uuid", "tenant_id": self.c.type, "metadata": "jsonb", "created_at": "timestamp with time zone",
+        }  # fmt: skip
         return found.type if found is not None else made.get(column, "text")
 
 
@@ -72,56 +74,6 @@ def trail(c: Conversion) -> Trail | None:
     if wanted is None or not wanted.extended:
         return None
     return Trail(c, wanted, c.catalog.by_name.get(wanted.table))
-
-
-# What is in the way
-
-
-def problems(c: Conversion) -> Iterator[str]:
-    """What keeps a trail from being extended: clashing columns, names taken, roles that could log in."""
-    t = trail(c)
-    if t is None:
-        return
-    yield from _role_problems(t)
-    schema = next((s for s in c.catalog.schemas if s.name == t.spec.functions), None)
-    if schema is not None and schema.owner != t.spec.owner and t.name.schema != t.spec.functions:
-        yield f"schema {schema.name}: is already there and belongs to {schema.owner}; name another in [audit] functions, or give it to {t.spec.owner}"
-    if t.known is not None:
-        yield from _column_problems(t, t.known)
-
-
-def _role_problems(t: Trail) -> Iterator[str]:
-    c, names = t.c, t.spec
-    app = c.catalog.roles_by_name.get(c.spec.roles.app)
-    for key, role in (("owner", names.owner), ("reader", names.reader)):
-        known = c.catalog.roles_by_name.get(role)
-        if role in (c.spec.roles.app, c.spec.roles.owner):
-            yield f"[audit] {key}: {role} is a role of the application's tables; name one that only the trail has"
-        if known is not None and (known.login or known.superuser or known.bypass_rls):
-            what = "can log in" if known.login else "is bound by no policy"
-            yield f"role {role}: {what}; name another role in [audit] {key}, or ALTER ROLE {quote(role)} NOLOGIN NOSUPERUSER NOBYPASSRLS"
-        if app is not None and role in app.member_of:
-            yield f"role {role}: the application role {app.name} is a member of it; REVOKE {quote(role)} FROM {quote(app.name)}, or name another in [audit] {key}"
-
-
-def _column_problems(t: Trail, table: Table) -> Iterator[str]:
-    where, other = spell(table.qname), "rename it, or name another table in [audit]"
-    for name, type_, _ in ADDED:
-        column = table.column(name)
-        if column is not None and column.base != type_:
-            yield f"{where}: column {name} is {column.type} and an event's is {type_}; {other}"
-    metadata = table.column("metadata")
-    if metadata is not None and metadata.base != "jsonb":
-        yield f"{where}: column metadata is {metadata.type} and must be jsonb; convert it, or name another table in [audit]"
-    for name in FORBIDDEN:
-        column = table.column(name)
-        if column is not None and column.default is None and not column.identity:
-            yield f"{where}: column {name} has no default, and the application is not to give it; add one, or name another table in [audit]"
-    if (tenant := table.column("tenant_id")) is not None and tenant.not_null:
-        yield f"{where}: tenant_id is NOT NULL, and what no tenant did has none; ALTER COLUMN tenant_id DROP NOT NULL"
-    parts = [*t.c.catalog.descendants(table.qname)]
-    if table.column("seq") is None and parts and t.c.catalog.server.version < 170000:
-        yield f"{where}: has partitions, to which PostgreSQL before 17 adds no identity column; add seq bigint with a sequence as its default first"
 
 
 # Roles and columns
@@ -149,7 +101,7 @@ def steps(c: Conversion) -> Iterator[Change]:
     t = trail(c)
     if t is None:
         return
-    yield from _schema(t)
+    yield from schema(t)
     yield from _columns(t)
     yield from _order(t)
     yield from _owner(t)
@@ -157,7 +109,8 @@ def steps(c: Conversion) -> Iterator[Change]:
     yield from _reader(t)
 
 
-def _schema(t: Trail) -> Iterator[Change]:
+def schema(t: Trail) -> Iterator[Change]:
+    """The schema of the functions, and who reaches it and the trail."""
     schema, owner = t.spec.functions, t.spec.owner
     known = {s.name: s for s in t.c.catalog.schemas}
     if schema not in known:
@@ -167,8 +120,9 @@ def _schema(t: Trail) -> Iterator[Change]:
             apply=(ddl.create_schema(schema, owner),), verify=verify.query(verify.schema(schema)),
             revert=(ddl.drop_schema(schema),),
         )  # fmt: skip
-    wanted = [(schema, t.c.spec.roles.app), (schema, t.spec.reader)]
-    wanted += [(t.name.schema, owner), (t.name.schema, t.spec.reader)]
+    readers = (t.spec.reader,) if t.spec.extended else ()
+    wanted = [(schema, role) for role in (*((t.c.spec.roles.app,) if readers else ()), *readers)]
+    wanted += [(t.name.schema, role) for role in (owner, *readers)]
     for where, role in dict.fromkeys(wanted):
         found = known.get(where)
         if found is not None and (

@@ -15,7 +15,7 @@ from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import QName, display, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
-from tenantry.steps import observe, resolvers
+from tenantry.steps import observe, resolvers, work
 from tenantry.steps.backfill import link
 from tenantry.steps.keys import candidates, scope
 
@@ -51,7 +51,7 @@ def problems(c: Conversion) -> Iterator[str]:
     for name, _ in _platform(c):
         known = c.catalog.by_name.get(name)
         for policy in known.policies if known is not None else ():
-            if policy.name == POLICY or observe.is_ours(policy) or resolvers.is_ours(c, policy):
+            if _is_ours(c, policy):
                 continue
             if policy.permissive and _reaches(c, policy):
                 yield _too_wide(name, policy)
@@ -60,12 +60,22 @@ def problems(c: Conversion) -> Iterator[str]:
 def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> Iterator[str]:
     for policy in table.policies:
         decision = rule.policies.get(policy.name, UNDECIDED)
-        if policy.name == POLICY or observe.is_ours(policy) or resolvers.is_ours(c, policy):
+        if _is_ours(c, policy):
             continue
         if decision == UNDECIDED:
             yield f'{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = "drop" or "keep"'
         elif decision == "keep" and policy.permissive and _reaches(c, policy):
             yield _too_wide(table.qname, policy)
+
+
+def _is_ours(c: Conversion, policy: Policy) -> bool:
+    """True for a policy of the conversion, which other steps look after."""
+    return (
+        policy.name == POLICY
+        or observe.is_ours(policy)
+        or resolvers.is_ours(c, policy)
+        or work.is_ours(c, policy)
+    )
 
 
 def _too_wide(table: QName, policy: Policy) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
-from tenantry.catalog import Column, Function, Policy, Table
+from tenantry.catalog import Column, Function, Policy
 from tenantry.conversion import Conversion, loose
 from tenantry.names import QName, columns, display, fit, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Resolver, Spec
 from tenantry.steps.backfill import link
+from tenantry.steps.rights import readable_columns
 
 POLICY = "tenant_resolver"
 CONFIG = ("search_path=pg_catalog, pg_temp",)
@@ -264,7 +265,9 @@ def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Chan
 
 def _columns(c: Conversion, name: QName, names: tuple[str, ...], phase: Phase) -> Iterator[Change]:
     role = c.spec.roles.resolver
-    missing = [n for n in names if n not in _held(c.catalog.by_name.get(name), role)]
+    table = c.catalog.by_name.get(name)
+    held = readable_columns(table, role) if table is not None else set()
+    missing = [n for n in names if n not in held]
     if missing:
         select = [f"SELECT ({columns(missing)})"]
         yield Change(
@@ -276,14 +279,6 @@ def _columns(c: Conversion, name: QName, names: tuple[str, ...], phase: Phase) -
             verify=verify.query(verify.column_privileges(name, role, "SELECT", names, ())),
             revert=(ddl.revoke("TABLE", qualified(name), select, role),),
         )
-
-
-def _held(table: Table | None, role: str) -> set[str]:
-    if table is None:
-        return set()
-    if "SELECT" in table.privileges(role):
-        return {col.name for col in table.columns}
-    return {g.column for g in table.column_grants if g.role == role and "SELECT" in g.privileges and g.column}
 
 
 def _function(c: Conversion, look: LookUp, phase: Phase) -> Iterator[Change]:

@@ -67,6 +67,13 @@ def sequence_rights(app: str, sequence: CatalogSequence, *, owner: bool = True) 
     )
 
 
+def readable_columns(table: Table, role: str) -> set[str]:
+    """The columns of a table that a role may read, by its own rights."""
+    if "SELECT" in table.privileges(role):
+        return {column.name for column in table.columns}
+    return {g.column for g in table.column_grants if g.role == role and "SELECT" in g.privileges and g.column}
+
+
 def _missing(
     app: str, known: Table | View | CatalogSequence | None, may: Sequence[str], *, owner: bool
 ) -> list[str]:

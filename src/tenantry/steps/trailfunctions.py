@@ -43,6 +43,7 @@ class Routine:
     body: str
     callers: tuple[str, ...]
     why: str
+    stable: bool = False
 
     @property
     def signature(self) -> str:
@@ -79,7 +80,7 @@ def _create(r: Routine) -> str:
     tag = next(tag for tag in ("$$", "$body$", "$trail$") if tag not in r.body)
     return (
         f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({given}) RETURNS {r.returns}\n"
-        "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on\n"
+        f"LANGUAGE plpgsql {'STABLE ' if r.stable else ''}SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on\n"
         f"AS {tag}{r.body}{tag}"
     )
 
@@ -116,41 +117,41 @@ def insert_from(t: Trail, values: dict[str, str], source: str) -> str:
 # Writing
 
 
-def _refuse(condition: str, message: str, hint: str, *shown: str) -> str:
-    """An IF that raises; ``shown`` fill the percent signs of the message."""
+def refuse(condition: str, message: str, hint: str, *shown: str, code: str = "22023") -> str:
+    """An IF that raises; ``shown`` fill the percent signs of the message, ``code`` is its SQLSTATE."""
     parts = ", ".join([literal(message), *shown])
     return (
         f"  IF {condition} THEN\n"
-        f"    RAISE EXCEPTION {parts} USING ERRCODE = '22023', HINT = {literal(hint)};\n"
+        f"    RAISE EXCEPTION {parts} USING ERRCODE = {literal(code)}, HINT = {literal(hint)};\n"
         "  END IF;\n"
     )
 
 
 def _checks(t: Trail) -> Iterator[str]:
     kept = f"^({'|'.join(w.rstrip('.') for w in RESERVED)})\\."
-    yield _refuse(
+    yield refuse(
         f"action IS NULL OR action !~ {literal(ACTION)} OR length(action) > {ACTION_LENGTH}",
         "event %: this is no action", "Write lower-case words joined by dots, such as skill.create.",
         "coalesce(quote_literal(left(action, 120)), 'NULL')",
     )  # fmt: skip
-    yield _refuse(
+    yield refuse(
         f"action ~ {literal(kept)} AND NOT pg_has_role(session_user, {literal(t.spec.owner)}, 'MEMBER')",
         "event %: actions that begin so are kept for the trail itself",
         "Begin the action with another word.", "action",
     )  # fmt: skip
     if t.spec.actions:
         declared = ", ".join(literal(a) for a in sorted(set(t.spec.actions)))
-        yield _refuse(
+        yield refuse(
             f"action <> ALL (ARRAY[{declared}]) AND action !~ {literal(kept)}",
             "event %: the action is not declared",
             "Correct it, or add it to [audit] actions and apply the plan.", "action",
         )  # fmt: skip
     outcomes = ", ".join(literal(o) for o in OUTCOMES)
-    yield _refuse(
+    yield refuse(
         f"outcome IS NULL OR outcome NOT IN ({outcomes})", "event %: % is no outcome",
         f"Say {', '.join(OUTCOMES[:-1])} or {OUTCOMES[-1]}.", "action", "coalesce(quote_literal(outcome), 'NULL')",
     )  # fmt: skip
-    yield _refuse(
+    yield refuse(
         "resource_id IS NOT NULL AND resource_type IS NULL", "event %: a resource_id without a resource_type",
         "Give both.", "action",
     )  # fmt: skip
@@ -160,14 +161,14 @@ def _checks(t: Trail) -> Iterator[str]:
 def _json_checks() -> Iterator[str]:
     kinds = {"metadata": "object", "targets": "array", "context": "object", "personal": "object"}
     for name, kind in kinds.items():
-        yield _refuse(
+        yield refuse(
             f"jsonb_typeof({name}) <> '{kind}'", f"event %: {name} is no JSON {kind}", f"Give a JSON {kind}.", "action"
         )  # fmt: skip
-        yield _refuse(
+        yield refuse(
             f"octet_length({name}::text) > {MOST_BYTES}", f"event %: {name} has more than {MOST_BYTES} bytes",
             "Keep the document elsewhere and record its name.", "action",
         )  # fmt: skip
-    yield _refuse(
+    yield refuse(
         "(personal IS NULL) <> (subject IS NULL) OR subject = ''", "event %: personal data needs the person it is about",
         "Give personal and subject, or neither.", "action",
     )  # fmt: skip
@@ -256,9 +257,7 @@ def erase(t: Trail) -> Routine:
     count = "jsonb_build_object('erased', erased)"
     body = (
         "\nDECLARE\n  erased bigint;\nBEGIN\n"
-        + _refuse(
-            "subject IS NULL OR subject = ''", "erase: no subject", "Name the person as the events did."
-        )
+        + refuse("subject IS NULL OR subject = ''", "erase: no subject", "Name the person as the events did.")
         + f"  DELETE FROM {qualified(t.at(PERSONAL))} AS p\n"
         f"    WHERE p.subject = erase.subject AND (tenant IS NULL OR p.tenant_id = {_tenant(t)});\n"
         "  GET DIAGNOSTICS erased = ROW_COUNT;\n"

@@ -1,0 +1,3 @@
+-- What would be recorded nowhere.
+CREATE TABLE notes (id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT notes_pkey PRIMARY KEY, body text);
+INSERT INTO notes (body) VALUES ('n');
