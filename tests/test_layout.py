@@ -42,6 +42,7 @@ RANKS = {
     "throttle": 6,
     "filling": 7,
     "apply": 8,
+    "alembic": 6,
     "attacks": 6,
     "observe": 6,
     "preflight": 6,
