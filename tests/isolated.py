@@ -46,6 +46,14 @@ def make(db: Database, key: str = "text") -> Spec:
     return spec(db, key)
 
 
+def run(db: Database, *statements: str) -> None:
+    """Execute statements, in which the roles of :func:`make` stand in braces."""
+    app, owner = names(db)  # need no quotes
+    with db.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.replace("{app}", app).replace("{owner}", owner).encode())
+
+
 def spec(db: Database, key: str = "text") -> Spec:
     """What the tables are."""
     mine = {"scope": "tenant", "primary_key": "global"}

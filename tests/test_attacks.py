@@ -10,11 +10,13 @@ from psycopg.conninfo import make_conninfo
 from tenantry import introspect
 from tenantry.attacks import ATTACKS, DOORS, Door
 from tenantry.attacks.lab import How
+from tenantry.catalog import Catalog
 from tenantry.finding import Cell, ContextName, Mode, Outcome, Proof
 from tenantry.mutations.pgbouncer import ABSENT, PROGRAM, pooled
 from tenantry.names import quote
 from tenantry.prove import examine, outcomes
 from tests import isolated
+from tests.isolated import run
 from tests.servers import Database, Server
 
 pytestmark = pytest.mark.usefixtures("sound_server")
@@ -50,13 +52,6 @@ def outcome(proof: Proof, attack: str, name: str) -> Outcome:
 
 def breaches(proof: Proof) -> set[str]:
     return {f"{o.attack} {o.object}" for o in proof.outcomes if o.status == "breached"}
-
-
-def run(db: Database, *statements: str) -> None:
-    app, owner = isolated.names(db)  # need no quotes
-    with db.connect() as connection:
-        for statement in statements:
-            connection.execute(statement.replace("{app}", app).replace("{owner}", owner).encode())
 
 
 def sabotage(statements: tuple[str, ...], table: str) -> tuple[str, ...]:
@@ -214,6 +209,34 @@ def test_a_view_is_judged_by_what_its_plan_asks(shared: Database, name: str) -> 
         assert worlds.status == ("breached" if status == "breached" else status), worlds
     finally:
         run(shared, "DROP VIEW seen, inner_view")
+
+
+ESCAPES = {
+    "a superuser's role, one SET ROLE away": "CREATE ROLE {app}_group SUPERUSER; GRANT {app}_group TO {app}",
+    "a role that bypasses, two away": "CREATE ROLE {app}_group; CREATE ROLE {app}_free BYPASSRLS; "
+    "GRANT {app}_free TO {app}_group; GRANT {app}_group TO {app}",
+    "the tables' owner": "GRANT {owner} TO {app}",
+}
+
+
+@pytest.mark.parametrize("way", ESCAPES)
+def test_the_applications_own_login_tries_to_become_somebody_else(db: Database, way: str) -> None:
+    isolated.make(db)
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+        before = escaped(db, catalog)
+        assert (before.status, before.control_fired) == ("held", True)
+        run(db, *ESCAPES[way].split("; "))
+        after = escaped(db, introspect.read(connection))
+    assert (after.status, after.control_fired) == ("breached", True)
+    assert "SET LOCAL ROLE" in after.sql
+
+
+def escaped(db: Database, catalog: Catalog) -> Outcome:
+    (found,) = outcomes(
+        db.dsn, isolated.spec(db), catalog, frozenset(), app_dsn=login(db), doors=frozenset({"escape"})
+    )
+    return found
 
 
 def test_every_attack_has_a_sabotage_case() -> None:

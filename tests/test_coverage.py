@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenantry import checks
+from tenantry import checks, mutations
 from tenantry.attacks import ATTACKS, DOORS
 
 pytestmark = pytest.mark.pg(">=16")  # no server is asked
@@ -38,6 +38,13 @@ def test_what_finds_a_case_is_there(case: Any) -> None:
     assert set(case.checks) <= {c.slug for c in checks.all_checks()}
     assert set(case.attacks) <= {a.NAME for a in ATTACKS} | {d.NAME for d in DOORS}
     assert case.checks or case.attacks or len(case.remark) > 20
+
+
+def test_what_finds_a_case_was_seen_to_find_its_own_sabotage() -> None:
+    """In the suite, of which `tenantry prove --self-test` tries all and tests/test_mutations.py most."""
+    every = [m for world in mutations.NAMES for m in mutations.suite.of(world)]
+    claimed = {c for m in every for c in m.finds} | {b.partition(" ")[0] for m in every for b in m.breaches}
+    assert {name for case in CASES for name in (*case.checks, *case.attacks)} <= claimed
 
 
 def test_every_check_finds_a_case() -> None:

@@ -16,18 +16,12 @@ from tenantry.report.proof import to_json, to_text
 from tenantry.spec import Spec
 from tenantry.waiver import Waiver
 from tests import isolated
+from tests.isolated import run
 from tests.servers import Database, MakeDatabase
 
 pytestmark = pytest.mark.usefixtures("sound_server")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SAFE = How()
-
-
-def run(db: Database, *statements: str) -> None:
-    app, owner = isolated.names(db)  # need no quotes
-    with db.connect() as connection:
-        for statement in statements:
-            connection.execute(statement.replace("{app}", app).replace("{owner}", owner).encode())
 
 
 def login(db: Database, role: str | None = None, **parameters: str) -> str:
