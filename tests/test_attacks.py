@@ -239,6 +239,34 @@ def escaped(db: Database, catalog: Catalog) -> Outcome:
     return found
 
 
+UNDECLARED = {
+    "a table below another": "CREATE TABLE seen (note_id bigint REFERENCES notes); INSERT INTO seen SELECT id FROM notes",
+    "a copy": "CREATE TABLE seen AS TABLE notes",
+    "a table that was made later": "CREATE TABLE seen (tenant_id text); INSERT INTO seen VALUES ('acme')",
+}
+
+FOREIGN = (
+    "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; "
+    "CREATE FOREIGN TABLE seen (line text) SERVER files OPTIONS (program 'echo row')"
+)
+
+
+@pytest.mark.parametrize("way", [*UNDECLARED.values(), FOREIGN], ids=[*UNDECLARED, "a foreign table"])
+def test_what_nobody_said_anything_of_keeps_it_from_being_proven(db: Database, way: str) -> None:
+    """Nothing says whose its rows are: that is no breach, and no good news."""
+    isolated.make(db)
+    with db.connect() as connection:
+        (there,) = connection.execute(
+            "SELECT count(*) FROM pg_available_extensions WHERE name = 'file_fdw'"
+        ).fetchone() or (0,)
+    if "file_fdw" in way and not there:
+        pytest.skip("NOT TESTED HERE: a foreign table, because the server has no file_fdw")
+    run(db, *way.split("; "), "GRANT SELECT ON seen TO {app}")
+    for mode in ("safe", "full"):
+        found = opened(db, "relation", mode)["seen"]
+        assert (found.status, "declare it shared or ignored" in found.detail) == ("error", True), found
+
+
 def test_every_attack_has_a_sabotage_case() -> None:
     assert {name for name, _ in CASES} == set(BY_NAME)
 
