@@ -76,7 +76,7 @@ def test_a_database_in_the_declared_state_holds(db: Database, key: str, mode: Mo
     assert proof.proven
     assert proof.mode == mode
     assert set(isolated.TABLES) <= {o.object for o in proof.outcomes}
-    elsewhere = {"relation", "large", "pooler"}  # there is nothing of their kind
+    elsewhere = {"relation", "large", "pooler", "shadow"}  # there is nothing of their kind
     every = {a.NAME for a in ATTACKS if mode == "full" or not a.WRITES}
     every |= {d.NAME for d in DOORS if mode == "full" or not d.WRITES}
     assert {o.attack for o in proof.outcomes} == every - elsewhere
@@ -425,9 +425,61 @@ def test_a_pooler_that_hands_a_tenant_on_is_found(
             catalog = introspect.read(connection)
         found = outcomes(
             shared.dsn, isolated.spec(shared), catalog, frozenset(),
-            how=How("full", pooler_dsn=dsn), doors=frozenset({"pooler"}),
+            how=How("full", pooler_dsn=dsn), doors=frozenset({"pooler", "shadow"}),
         )  # fmt: skip
-    assert [(o.object, o.status, o.control_fired) for o in found] == [("pooler", expected, True)]
+    assert [(o.attack, o.object, o.status, o.control_fired) for o in found] == [
+        ("pooler", "pooler", expected, True), ("shadow", "pooler", expected, True),
+    ]  # fmt: skip
+    if expected == "breached":
+        assert found[1].detail.endswith("and finds it, measured by real tables, 'before'")
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=f"NOT TESTED HERE: {ABSENT}")
+def test_where_no_temporary_table_may_be_made_none_is_handed_on(shared: Database) -> None:
+    temporary = f"TEMPORARY ON DATABASE {quote(shared.name)}"
+    run(shared, f"REVOKE {temporary} FROM PUBLIC")
+    with pooled(shared.dsn, isolated.names(shared).app) as dsn, shared.connect() as connection:
+        catalog = introspect.read(connection)
+        found = outcomes(
+            shared.dsn, isolated.spec(shared), catalog, frozenset(),
+            how=How("full", pooler_dsn=dsn), doors=frozenset({"shadow"}),
+        )  # fmt: skip
+    run(shared, f"GRANT {temporary} TO PUBLIC")
+    assert [(o.status, o.control_fired) for o in found] == [("held", True)]
+
+
+def test_a_key_that_a_forced_owner_validated_is_asked_of_the_rows(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "ALTER TABLE notes DROP CONSTRAINT notes_tenant_user_fk",
+        "UPDATE notes SET user_id = 'nobody' WHERE tenant_id = 'globex'",
+        "SET ROLE {owner}",
+        "ALTER TABLE notes ADD CONSTRAINT blind FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id)",
+    )
+    with db.connect() as connection:
+        query = "SELECT convalidated FROM pg_constraint WHERE conname = 'blind'"
+        assert connection.execute(query.encode()).fetchone() == (True,)
+    found = opened(db, "orphan", "safe")["notes"]
+    assert (found.status, found.control_fired) == ("breached", True)
+    assert "blind: a row refers to nothing" in found.detail
+    with db.connect() as connection:
+        for statement in found.sql.rstrip(";").split("; ")[1:-1]:
+            assert connection.execute(statement.encode()).fetchone() == (1,)
+
+
+def test_a_row_that_refers_to_another_tenants_is_found_where_the_key_allows_it(db: Database) -> None:
+    isolated.make(db)
+    run(
+        db,
+        "ALTER TABLE notes DROP CONSTRAINT notes_tenant_user_fk, ADD CONSTRAINT loose FOREIGN KEY (user_id) REFERENCES users",
+    )
+    assert opened(db, "orphan", "safe")["notes"].status == "held"
+    run(
+        db,
+        "UPDATE notes SET user_id = (SELECT id FROM users WHERE tenant_id = 'acme' LIMIT 1) WHERE tenant_id = 'globex'",
+    )
+    assert opened(db, "orphan", "safe")["notes"].status == "breached"
 
 
 def test_a_pooler_that_does_not_answer_is_no_evidence(shared: Database) -> None:

@@ -23,6 +23,7 @@ from tenantry.attacks import (
     merge,
     move,
     oracle,
+    orphan,
     plan,
     pooler,
     prepared,
@@ -30,6 +31,7 @@ from tenantry.attacks import (
     reference,
     relation,
     sequence,
+    shadow,
     trail,
     truncate,
     update,
@@ -97,4 +99,4 @@ class Door(Probe, Protocol):
         ...
 
 
-DOORS: tuple[Door, ...] = (relation, escape, large, sequence, create, worlds, pooler)
+DOORS: tuple[Door, ...] = (relation, escape, large, orphan, sequence, create, worlds, pooler, shadow)

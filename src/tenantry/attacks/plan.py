@@ -24,7 +24,7 @@ REPAIR = shut("DELETE")
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond", "TID Cond", "Order By")
 # What only the session decides: a function that is called when the plan runs, or a sub-query that was planned for it.
 _SESSION = re.compile(r"\w\(|InitPlan|\$\d")
-_EXPLAIN = "EXPLAIN (VERBOSE, FORMAT JSON) "
+EXPLAIN = "EXPLAIN (VERBOSE, FORMAT JSON) "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     with lab.as_app(ghost) as run_:
         tries = [planned([target], ghost, statement, run_) for statement in statements]
     with lab.as_admin() as run_:
-        seen = run_(_EXPLAIN + statements[0])
+        seen = run_(EXPLAIN + statements[0])
     bare = [
         s
         for s in scans(seen)
@@ -64,14 +64,14 @@ def run(lab: Lab, aim: Aim) -> Outcome:
 def planned(targets: Iterable[Target], context: Context, statement: str, run_: Run) -> Try:
     """The plan of one statement: each scan of any of the tables must ask whose row it is."""
     run_("SAVEPOINT plan")
-    answer = run_(_EXPLAIN + statement)
+    answer = run_(EXPLAIN + statement)
     run_("ROLLBACK TO SAVEPOINT plan")
     if answer.sqlstate:
-        return Try(context, _EXPLAIN + statement, answer, meaning(answer))
+        return Try(context, EXPLAIN + statement, answer, meaning(answer))
     border = {name: t.border | t.people for t in targets for name in t.family}
     bare = [s for s in scans(answer) if s.relation in border and not carries(s, border[s.relation])]
     if not bare:
-        return Try(context, _EXPLAIN + statement, answer, "refused")
+        return Try(context, EXPLAIN + statement, answer, "refused")
     said = f"{bare[0].node} on {display(bare[0].relation)} asks "
     said += f"only {bare[0].condition}" if bare[0].condition else "nothing"
     return Try(context, f"EXPLAIN {statement}", Result(1, message=said), "reached")
@@ -88,9 +88,7 @@ def scans(answer: Result) -> tuple[Scan, ...]:
     """Every scan of a relation in a plan that EXPLAIN gave as JSON."""
     if answer.sqlstate or not answer.first:
         return ()
-    found = answer.first[0]
-    tree = json.loads(found) if isinstance(found, str) else found
-    return tuple(_scans(tree[0]["Plan"]))
+    return tuple(_scans(_tree(answer)))
 
 
 def _scans(node: Mapping[str, Any]) -> Iterator[Scan]:
@@ -119,15 +117,24 @@ def dear(lab: Lab, target: Target) -> str:
     if lab.how.writes:
         return ""
     with lab.as_app(lab.nobody[0]) as run_:
-        answer = run_(f"{_EXPLAIN}SELECT 1 FROM {target.sql}")
+        answer = run_(f"{EXPLAIN}SELECT 1 FROM {target.sql}")
     if answer.sqlstate or not answer.first:
         return ""
-    found = answer.first[0]
-    tree = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
-    cost = float(tree["Total Cost"])
-    whole = any(s.node == "Seq Scan" and s.relation in target.family for s in _scans(tree))
+    whole = any(s.node == "Seq Scan" and s.relation in target.family for s in scans(answer))
+    dearly = cost(answer)
     return (
-        f"reading all of it is too dear (cost {cost:.0f}): judged by its plan"
-        if whole and cost > lab.how.costly
+        f"reading all of it is too dear (cost {dearly:.0f}): judged by its plan"
+        if whole and dearly > lab.how.costly
         else ""
     )
+
+
+def cost(answer: Result) -> float:
+    """What the planner finds a statement to cost; 0 where it was not planned."""
+    return float(_tree(answer)["Total Cost"]) if answer.first and not answer.sqlstate else 0.0
+
+
+def _tree(answer: Result) -> Mapping[str, Any]:
+    found = answer.first[0] if answer.first else ""
+    tree: Mapping[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return tree

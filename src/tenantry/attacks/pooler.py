@@ -27,40 +27,56 @@ _PID = "SELECT pg_catalog.pg_backend_pid()"
 
 def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
     """One client sets a tenant for its session and leaves; the next ones ask whether they have it. No pooler: no outcome."""
-    if lab.how.pooler_dsn is None:
-        return
     setting = lab.claims.claims[0].setting
+    mark = literal(next(iter(lab.settings(lab.ghost).values())))
+    name = literal(setting)
+    yield from handed_on(
+        lab,
+        NAME,
+        leave=f"SELECT pg_catalog.set_config({name}, {mark}, false)",
+        ask=f"SELECT nullif(pg_catalog.current_setting({name}, true), '')",
+        clear=f"SELECT pg_catalog.set_config({name}, '', false)",
+        told=f"the next client has {setting} = ",
+    )
+
+
+def handed_on(lab: Lab, attack: str, *, leave: str, ask: str, clear: str, told: str) -> Iterator[Outcome]:
+    """Whether a client finds what the one before it left: ``ask`` then answers something. No pooler: no outcome."""
+    dsn = lab.how.pooler_dsn
+    if dsn is None:
+        return
     try:
-        yield _tried(lab, lab.how.pooler_dsn, setting)
+        found = _next(dsn, leave, ask, clear)
     except (psycopg.Error, CatalogError) as error:
-        yield Outcome(NAME, "pooler", "error", detail=f"could not look: {str(error).splitlines()[0]}")
+        said = str(error).splitlines()[0]
+        yield Outcome(attack, "pooler", "error", detail=f"could not look: {said}")
+        return
+    if found is None:
+        none = Result(message=f"none of {_CLIENTS} clients got the server process of the first")
+        yield judge(lab, attack, "pooler", [Try(UNSET, ask, none, "unclear")], Control(none, False))
+        return
+    value, number = found
+    reached = value is not None
+    answer = Result(int(reached), message=f"{told}{value!r}" if reached else "")
+    tried = Try(UNSET, ask, answer, "reached" if reached else "refused")
+    yield judge(lab, attack, "pooler", [tried] * number, Control(Result(1), True))
 
 
-def _tried(lab: Lab, dsn: str, setting: str) -> Outcome:
-    mark = next(iter(lab.settings(lab.ghost).values()))
-    shown = f"SELECT pg_catalog.current_setting({literal(setting)}, true)"
-    with contextlib.closing(connect(dsn, "tenantry prove, first client")) as first:
-        first.execute(f"SELECT pg_catalog.set_config({literal(setting)}, {literal(mark)}, false)".encode())
-        pid, _ = _asked(first, shown)
-    for number in range(_CLIENTS):
-        with contextlib.closing(connect(dsn, "tenantry prove, next client")) as conn:
-            got, value = _asked(conn, shown)
-            if got == pid:
-                if value == mark:
-                    conn.execute(f"SELECT pg_catalog.set_config({literal(setting)}, '', false)".encode())
-                reached = value not in (None, "")
-                told = Result(
-                    int(reached), message=f"the next client has {setting} = {value!r}" if reached else ""
-                )
-                tried = Try(UNSET, shown, told, "reached" if reached else "refused")
-                return judge(lab, NAME, "pooler", [tried] * (number + 1), Control(Result(1), True))
-    none = Result(message=f"none of {_CLIENTS} clients got the server process of the first")
-    return judge(lab, NAME, "pooler", [Try(UNSET, shown, none, "unclear")], Control(none, False))
+def _next(dsn: str, leave: str, ask: str, clear: str) -> tuple[object, int] | None:
+    """What the first client on the server process of the one who left something is answered, and which one it is."""
+    with contextlib.closing(connect(dsn, "tenantry prove, first client")) as first, first.transaction():
+        pid = _one(first, _PID)
+        first.execute(leave.encode())
+    for number in range(1, _CLIENTS + 1):
+        # In one transaction, so that all of it is of the same session.
+        with contextlib.closing(connect(dsn, "tenantry prove, next client")) as conn, conn.transaction():
+            if _one(conn, _PID) == pid:
+                value = _one(conn, ask)
+                conn.execute(clear.encode())
+                return value, number
+    return None
 
 
-def _asked(conn: Conn, shown: str) -> tuple[object, object]:
-    """The server process and the setting, in one transaction: so they are of the same session."""
-    with conn.transaction():
-        (pid,) = conn.execute(_PID.encode()).fetchone() or (None,)
-        (value,) = conn.execute(shown.encode()).fetchone() or (None,)
-    return pid, value
+def _one(conn: Conn, query: str) -> object:
+    row = conn.execute(query.encode()).fetchone()
+    return row[0] if row else None

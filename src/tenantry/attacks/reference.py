@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.aim import another, made_up, own
 from tenantry.attacks.lab import Lab, Result, Run
 from tenantry.attacks.target import Aim, Reference, Target, assign, paired
-from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning, nothing_to_see
-from tenantry.finding import Outcome, Status
+from tenantry.attacks.verdict import Control, Meaning, Try, judge, meaning, nothing_to_see, worst
+from tenantry.finding import Outcome
 from tenantry.names import literal
 
 NAME = "reference"
@@ -20,7 +20,6 @@ SABOTAGE = ("ALTER TABLE {table} DISABLE TRIGGER ALL",)  # foreign keys are trig
 REPAIR = ("ALTER TABLE {table} ENABLE TRIGGER ALL",)
 
 _FOREIGN_KEY = "23503"
-_ORDER: Sequence[Status] = ("breached", "error", "skipped", "held")
 
 
 def applies(target: Target) -> bool:
@@ -33,14 +32,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     if aim.empty:
         return nothing_to_see(NAME, aim)
     outcomes = [_one(lab, aim, reference) for reference in aim.target.references]
-    worst = min(outcomes, key=lambda o: _ORDER.index(o.status))
-    notes = dict.fromkeys(o.detail for o in outcomes if o.detail and o.status == worst.status)
-    return replace(
-        worst,
-        tries=sum(o.tries for o in outcomes),
-        control_fired=all(o.control_fired for o in outcomes),
-        detail="; ".join(notes),
-    )
+    return worst(outcomes)
 
 
 def _one(lab: Lab, aim: Aim, reference: Reference) -> Outcome:

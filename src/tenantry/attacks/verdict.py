@@ -20,6 +20,7 @@ _INSUFFICIENT_PRIVILEGE = "42501"  # no privilege, or a row that the policy's ch
 _RAISED = "P0001"  # RAISE EXCEPTION, as triggers do
 _CHECK = "23514"  # without the name of a constraint: no partition takes the row
 _UNSAID = ("42704", "22P02")  # the setting is not there, or nothing that can be converted is in it
+_WORST: Sequence[Status] = ("breached", "error", "skipped", "held")
 _STATUS: Mapping[Meaning, Status] = {"reached": "breached", "unclear": "error", "refused": "held"}
 
 
@@ -131,6 +132,18 @@ def unlooked(attack: str, label: str, error: psycopg.Error) -> Outcome:
 def nothing_to_see(attack: str, aim: Aim) -> Outcome:
     """What allowed statements on an empty table come to: never held."""
     return Outcome(attack, aim.target.label, "error", detail="no rows: could not look")
+
+
+def worst(found: Sequence[Outcome]) -> Outcome:
+    """Several outcomes of one attack on one object as one, with the reasons of the worst."""
+    one = min(found, key=lambda o: _WORST.index(o.status))
+    notes = dict.fromkeys(o.detail for o in found if o.detail and o.status == one.status)
+    return replace(
+        one,
+        tries=sum(o.tries for o in found),
+        control_fired=all(o.control_fired for o in found),
+        detail="; ".join(notes),
+    )
 
 
 def skipped(attack: str, aim: Aim, why: str) -> Outcome:

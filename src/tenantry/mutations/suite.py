@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from tenantry.attacks import ATTACKS, DOORS, Probe, pooler
+from tenantry.attacks import ATTACKS, DOORS, Probe, pooler, shadow
 from tenantry.checks import all_checks
 from tenantry.mutations import worlds
 from tenantry.trial import Mutation
@@ -63,13 +63,13 @@ def _attacks(kind: worlds.Kind) -> Iterator[Mutation]:
 def _doors(kind: worlds.Kind) -> Iterator[Mutation]:
     """The sabotage of each other way to rows, which must be found somewhere; a pooler's is not in the database."""
     if kind.attacked:
-        yield Mutation(pooler.NAME, (), breaches=(f"{pooler.NAME} *",), pooler=("", "DISCARD ALL"))
+        breaches = (f"{pooler.NAME} *", f"{shadow.NAME} *")
+        yield Mutation(pooler.NAME, (), breaches=breaches, pooler=("", "DISCARD ALL"))
     for table in list(kind.attacked)[:1]:
+        # What shows rows to one of these shows them to the other; and a key that is spoilt does not name the tenant.
+        beside = ("relation sabotage", "worlds sabotage", f"reference {worlds.label(table)}")
         for door in (d for d in DOORS if d.SABOTAGE):
-            # What shows rows to one of these shows them to the other.
-            yield _spoilt(
-                door, kind, table, f"{door.NAME} *", beside=("relation sabotage", "worlds sabotage")
-            )
+            yield _spoilt(door, kind, table, f"{door.NAME} *", beside=beside)
 
 
 def _spoilt(probe: Probe, kind: worlds.Kind, table: str, claim: str, *, beside: tuple[str, ...]) -> Mutation:
