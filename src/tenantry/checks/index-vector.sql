@@ -6,8 +6,9 @@
 -- needs: tenancy
 -- why: It finds the nearest rows of all tenants, and the policy then takes away those of others: a small tenant gets
 --   too few, or none (measured: 0 of 10 for a tenant with 20 of 40 000 rows).
--- fix: SET hnsw.iterative_scan = relaxed_order, and name the tenant in the query too; a partial index or a partition
---   for large tenants.
+-- fix: SET LOCAL hnsw.iterative_scan = relaxed_order; and where fewer rows come than were asked for, ask again with an
+--   order that no index has, (distance) + 0: the scan gives up after hnsw.max_scan_tuples, and a tenant that it gives
+--   up on is small. A partial index or a partition for large tenants.
 -- sabotage:
 --   CREATE ACCESS METHOD diskann TYPE INDEX HANDLER pg_catalog.hashhandler;
 --   CREATE OPERATOR CLASS {schema}.sabotage DEFAULT FOR TYPE text USING diskann AS OPERATOR 1 =, FUNCTION 1 pg_catalog.hashtext(text);
