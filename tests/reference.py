@@ -64,20 +64,27 @@ def structure(db: Database) -> dict[str, Any]:
 def texts(db: Database) -> list[tuple[Any, ...]]:
     """Definitions word for word, as this server writes them: comparable between databases of one server."""
     query = """
+        WITH ours AS (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'audit'))
         SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
-          FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+          FROM pg_constraint WHERE connamespace IN (SELECT oid FROM ours)
         UNION ALL SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
-          FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace = 'public'::regnamespace
+          FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace IN (SELECT oid FROM ours)
         UNION ALL SELECT 'policy', polrelid::regclass::text, polname,
-          pg_get_expr(polqual, polrelid) || pg_get_expr(polwithcheck, polrelid) FROM pg_policy
+          concat(polroles::regrole[], pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy
         UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) || tgenabled::text
           FROM pg_trigger WHERE NOT tgisinternal
         UNION ALL SELECT 'default', adrelid::regclass::text, adnum::text, pg_get_expr(adbin, adrelid)
-          FROM pg_attrdef JOIN pg_class c ON c.oid = adrelid WHERE c.relnamespace = 'public'::regnamespace
-        UNION ALL SELECT 'function', proname, '', prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+          FROM pg_attrdef JOIN pg_class c ON c.oid = adrelid WHERE c.relnamespace IN (SELECT oid FROM ours)
+        UNION ALL SELECT 'function', oid::regprocedure::text, proowner::regrole::text, pg_get_functiondef(oid)
+          FROM pg_proc WHERE pronamespace IN (SELECT oid FROM ours) AND prokind = 'f'
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_proc.oid AND d.deptype = 'e')
         UNION ALL SELECT 'acl', relname, '', (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(relacl) a)
-          FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v')
+          FROM pg_class WHERE relnamespace IN (SELECT oid FROM ours) AND relkind IN ('r', 'S', 'v')
+        UNION ALL SELECT 'acl', attrelid::regclass::text, attname, attacl::text
+          FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+          WHERE c.relnamespace IN (SELECT oid FROM ours) AND attacl IS NOT NULL
+        UNION ALL SELECT 'acl', oid::regprocedure::text, '', proacl::text
+          FROM pg_proc WHERE pronamespace IN (SELECT oid FROM ours) AND proacl IS NOT NULL
         ORDER BY 1, 2, 3, 4"""
     with db.connect() as conn:
         return [

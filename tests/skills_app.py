@@ -113,9 +113,7 @@ def rows_of(db: Database, tenant: str) -> dict[str, Any]:
     for table in ("accounts", "sessions"):
         wheres[table] = "t.user_id IN (SELECT id FROM users WHERE tenant_id = %(tenant)s)"
     wheres["verification_tokens"] = "t.identifier IN (SELECT email FROM users WHERE tenant_id = %(tenant)s)"
-    wheres["audit_logs"] = (
-        "t.tenant_id = %(tenant)s AND (t.action <> 'request.refuse' OR t.actor_id IS NOT NULL)"
-    )
+    wheres["audit_logs"] = "t.tenant_id = %(tenant)s AND (t.outcome = 'success' OR t.actor_id IS NOT NULL)"
     found = {}
     with db.connect() as conn:
         for table, where in wheres.items():

@@ -39,12 +39,11 @@ def admin(fresh: TestClient, site: Site) -> Person:
     return Person(fresh, A).sign_in(site.people[A][0])
 
 
-def events(site: Site, tenant: str) -> list[tuple[Any, ...]]:
+def events(site: Site, tenant: str, columns: str = "action, outcome, metadata") -> list[tuple[Any, ...]]:
+    """Those that the application wrote."""
+    query = f"SELECT {columns} FROM audit_logs WHERE tenant_id = %s AND action NOT LIKE 'row.%%' ORDER BY seq"
     with site.db.connect() as conn:
-        return conn.execute(
-            "SELECT action, actor_id, metadata FROM audit_logs WHERE tenant_id = %s ORDER BY created_at",
-            [tenant],
-        ).fetchall()
+        return conn.execute(query.encode(), [tenant]).fetchall()
 
 
 def skill(site: Site, tenant: str) -> str:
@@ -90,7 +89,7 @@ def test_a_skill_is_made_published_rated_reviewed_and_used(admin: Person, site: 
     assert "Weave" in admin.get("/skills?q=baskets").text
     found = admin.get("/similar?q=weave+baskets+from+reed").text
     assert found.index("Weave") < found.index("distance")
-    done = [action for action, actor, _ in events(site, A) if actor]
+    done = [action for action, actor in events(site, A, "action, actor_id") if actor]
     for action in ("skill.create", "skill.publish", "skill.rate", "skill.review", "skill.use"):
         assert action in done
 
@@ -144,7 +143,7 @@ def test_an_administrator_changes_settings_and_members(admin: Person, site: Site
     assert admin.post(f"/members/{id}/remove").status_code == 303
     assert "Newcomer" not in admin.get("/admin").text
     trail = admin.get("/trail").text
-    for action in ("settings.change", "member.invite", "member.remove"):
+    for action in ("settings.update", "member.invite", "member.remove"):
         assert action in trail
 
 
@@ -221,8 +220,69 @@ def test_what_is_refused_is_an_event(fresh: TestClient, site: Site) -> None:
     ]
     assert [answer.status_code for answer, _ in refused] == [status for _, status in refused]
     new = events(site, A)[before:]
-    assert [action for action, _, _ in new] == ["request.refuse"] * len(refused)
+    assert [action for action, _, _ in new] == [
+        "member.list", "trail.read", "settings.update", "skill.use", "skill.read", "skill.rate", "skill.rate",
+        "key.create", "key.revoke", "skill.use", "skill.use", "auth.login",
+    ]  # fmt: skip
     assert [details["status"] for _, _, details in new] == [status for _, status in refused]
+    assert [outcome for _, outcome, _ in new] == [
+        "failure" if status == 422 else "denied" for _, status in refused
+    ]
+    tried = events(site, A, "resource_type, resource_id, actor_id")[before:]
+    with site.db.connect() as conn:
+        ((who,),) = conn.execute("SELECT id FROM users WHERE email = %s", [site.people[A][1]]).fetchall()
+    assert tried[4] == ("skills", foreign, who)
+
+
+def test_an_address_that_is_nothing_is_an_event_whatever_it_is_made_of(admin: Person, site: Site) -> None:
+    for path in ("nothing", "skills/%00", "skills/" + "x" * 60_000, "%E2%82%AC%ff"):
+        before = len(events(site, A))
+        assert admin.client.get(f"/t/acme/{path}").status_code in (404, 422)
+        ((action, _, details),) = events(site, A)[before:]
+        assert action == ("skill.read" if "skills" in path else "request.refuse")
+        assert details["path"] == f"/t/acme/{path}"[:500]
+
+
+def test_an_event_says_who_did_it_in_which_request_and_what_changed(admin: Person, site: Site) -> None:
+    admin.post("/settings", semantic="true")
+    answer = admin.client.post(
+        f"{admin.root}/settings", data={"csrf": admin.csrf}, follow_redirects=False,
+        headers={"Sec-Fetch-Site": "same-origin", "X-Request-ID": "r-77", "User-Agent": "a browser"},
+    )  # fmt: skip
+    assert answer.status_code == 303
+    with site.db.connect() as conn:
+        found = conn.execute(
+            "SELECT e.action, e.outcome, e.resource_type, e.resource_id, e.metadata, u.email, e.ip_address, e.user_agent"
+            " FROM audit_logs e JOIN users u ON u.id = e.actor_id WHERE e.request_id = 'r-77' ORDER BY e.seq"
+        ).fetchall()
+    changed, told = found
+    assert {row[5:] for row in found} == {(site.people[A][0], "testclient", "a browser")}
+    assert changed[:4] == ("row.update", "success", "site_settings", "default")
+    assert changed[4]["old"]["semantic_similarity_enabled"] is True
+    assert changed[4]["new"]["semantic_similarity_enabled"] is False
+    assert told[:5] == ("settings.update", "success", "site_settings", "default", {"semantic": False})
+    shown = admin.get("/trail").text
+    assert "<li>semantic_similarity_enabled: <del>True</del> → <ins>False</ins></li>" in shown
+    assert '<td class="outcome success">success</td>' in shown
+    member = Person(admin.client, A).sign_in(site.people[A][1])
+    assert member.get("/trail").status_code == 403
+    assert (
+        '<td>trail.read</td><td class="outcome denied">denied</td>'
+        in Person(admin.client, A).sign_in(site.people[A][0]).get("/trail").text
+    )
+
+
+def test_what_is_known_of_a_person_is_in_no_event(admin: Person, site: Site) -> None:
+    assert admin.post("/members", email="nina@example.net", name="Nina Unusual").status_code == 303
+    with site.db.connect() as conn:
+        ((id,),) = conn.execute("SELECT id FROM users WHERE email = 'nina@example.net'").fetchall()
+        assert conn.execute("SELECT count(*) FROM audit_logs WHERE resource_id = %s", [id]).fetchone() == (2,)
+        kept = conn.execute("SELECT body FROM audit.personal WHERE subject = %s", [id]).fetchall()
+        assert kept == [({"email": "nina@example.net", "name": "Nina Unusual"},)]
+        ((text,),) = conn.execute("SELECT string_agg(e::text, '') FROM audit_logs e").fetchall()
+        keys = conn.execute("SELECT key_hash FROM api_keys WHERE tenant_id = %s", [A]).fetchall()
+    assert "nina" not in text.lower()
+    assert not any(kept in text for (kept,) in keys)
 
 
 def test_what_the_database_refuses_is_told_without_its_words(admin: Person, site: Site) -> None:
@@ -239,7 +299,8 @@ def test_what_the_database_refuses_is_told_without_its_words(admin: Person, site
         assert answer.status_code == 409
         assert "contradicts" in answer.text
         assert "constraint" not in answer.text
-    assert events(site, A)[-1][2]["status"] == 409
+    action, outcome, details = events(site, A)[-1]
+    assert (action, outcome, details["status"]) == ("member.remove", "failure", 409)
 
 
 def test_nobody_is_served_without_a_tenant(fresh: TestClient, site: Site) -> None:

@@ -123,7 +123,7 @@ def test_each_tenant_uses_every_page(browser: Tab, site: Site, address: str, ten
     browser.open(f"{home}/trail", width=1200)
     trail = browser.ask("document.querySelector('main').innerText")
     for action in (
-        "session.start",
+        "auth.login",
         "skill.publish",
         "skill.rate",
         "skill.review",
@@ -253,13 +253,17 @@ def test_the_pictures_of_the_documentation_are_of_these_pages(browser: Tab, site
     browser.open(f"{home}/skills/{skill}", width=1100)
     fill(browser, "#rate", rating="5", comment="Saves me an hour a week.")
     browser.go("document.getElementById('use').click()")
+    browser.open(f"{home}/settings", width=1100)
+    browser.ask("document.querySelector('[name=semantic]').click()")
+    fill(browser, "main form")
     browser.open(f"{home}/skills/{ids_of(site.db, B)['skills'][0]}", width=1100)
     for name, page, height, dark in (
         ("skills", "skills", 640, False),
         ("skill", f"skills/{skill}", 760, True),
-        ("trail", "trail", 420, False),
+        ("trail", "trail", 700, False),
     ):
         browser.open(f"{home}/{page}", width=1100, height=height, dark=dark)
+        browser.ask("document.querySelectorAll('td details').forEach(each => each.open = true)")
         shot = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
         picture = PICTURES / f"web-application-{name}.png"
         if "TENANTRY_PICTURES" in os.environ:

@@ -267,6 +267,31 @@ def test_what_nobody_said_anything_of_keeps_it_from_being_proven(db: Database, w
         assert (found.status, "declare it shared or ignored" in found.detail) == ("error", True), found
 
 
+FUNCTIONS = {
+    "refuses what it is given": (
+        "BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END",
+        "INVOKER",
+        "held",
+    ),
+    "fails": ("BEGIN RETURN 1 / 0; END", "INVOKER", "error"),
+    "counts, and each tenant its own": ("BEGIN RETURN (SELECT count(*) FROM notes); END", "INVOKER", "held"),
+    "counts everybody's": ("BEGIN RETURN (SELECT count(*) FROM notes); END", "DEFINER", "breached"),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_judged_by_what_it_tells(shared: Database, name: str) -> None:
+    body, rights, status = FUNCTIONS[name]
+    run(
+        shared,
+        f"CREATE FUNCTION told(text) RETURNS bigint LANGUAGE plpgsql SECURITY {rights} SET search_path = public, pg_temp AS $${body}$$",
+    )
+    try:
+        assert opened(shared, "worlds")["told(text)"].status == status
+    finally:
+        run(shared, "DROP FUNCTION told(text)")
+
+
 def test_every_attack_has_a_sabotage_case() -> None:
     assert {name for name, _ in CASES} == set(BY_NAME)
 

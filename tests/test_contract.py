@@ -12,6 +12,7 @@ import pytest
 from tenantry import planner
 from tenantry.apply import apply
 from tenantry.render import alembic, drizzle, sql
+from tenantry.steps.events import ADDED
 from tests import migrators, reference
 from tests.reference import DEFAULT, LOGIN, MIGRATIONS, NINE
 from tests.servers import Database, MakeDatabase
@@ -87,7 +88,9 @@ def ask(conn: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
 
 def test_the_contract_holds_name_by_name(converted: Database) -> None:
     with converted.connect() as conn:
-        for check in (tenants, columns, keys, isolation, trail, login_tables, roles):
+        for check in (
+            tenants, columns, keys, isolation, who_knows_the_nine_columns_alone, events, trail, login_tables, roles,
+        ):  # fmt: skip
             check(conn)
 
 
@@ -176,9 +179,21 @@ def isolation(conn: psycopg.Connection[Any]) -> None:
         "SELECT polrelid::regclass::text, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname = 'tenant_resolver' ORDER BY 1",
     )
     assert resolving == [(table, "r", ["skills_resolver"]) for table in ("api_keys", "tenants", "users")]
-    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found) + len(resolving)
-    forced = ask(conn, "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
-    assert {name for (name,) in forced} == set(found)
+    trails = ask(
+        conn,
+        "SELECT polrelid::regclass::text, polname, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname LIKE 'audit_%' ORDER BY 1, 2",
+    )
+    assert trails == [
+        ("audit.personal", "audit_own", "*", ["skills_audit"]),
+        ("audit.personal", "audit_read", "r", ["skills_auditor"]),
+        ("audit_logs", "audit_read", "r", ["skills_audit", "skills_auditor"]),
+        ("audit_logs", "audit_write", "a", ["skills_audit"]),
+    ]
+    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found) + len(resolving) + len(trails)
+    forced = ask(
+        conn, "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity AND relforcerowsecurity"
+    )
+    assert {name for (name,) in forced} == {*found, "audit.personal"}
 
 
 def trail(conn: psycopg.Connection[Any]) -> None:
@@ -186,11 +201,12 @@ def trail(conn: psycopg.Connection[Any]) -> None:
         conn,
         "SELECT attname, format_type(atttypid, -1), attnotnull FROM pg_attribute WHERE attrelid = 'audit_logs'::regclass AND attnum > 0 ORDER BY attnum",
     )
-    assert found == [
+    assert found[:9] == [
         ("id", "uuid", True), ("actor_id", "text", False), ("tenant_id", "text", False), ("action", "text", True),
         ("resource_type", "text", False), ("resource_id", "text", False), ("ip_address", "text", False),
         ("metadata", "jsonb", False), ("created_at", "timestamp with time zone", True),
     ]  # fmt: skip
+    assert [name for name, _, _ in found[9:]] == [name for name, _, _ in ADDED]
     indexes = dict(
         ask(
             conn,
@@ -242,28 +258,78 @@ def as_app(conn: psycopg.Connection[Any], tenant: str, query: str) -> Any:
         return ask(conn, query)[0][0]
 
 
+def who_knows_the_nine_columns_alone(conn: psycopg.Connection[Any]) -> None:
+    """Writes and reads on; what an event is ordered and dated by is not the application's to say."""
+    nine = "actor_id, tenant_id, action, resource_type, resource_id, ip_address, metadata"
+    write = f"INSERT INTO audit_logs ({nine}) VALUES ('u', '{DEFAULT}', 'old.way', 'skill', '1', '::1', '{{}}') RETURNING 1"
+    assert as_app(conn, DEFAULT, write) == 1
+    for column, value in {
+        "id": "gen_random_uuid()",
+        "created_at": "now()",
+        "xid": "'1'",
+        "database_user": "'me'",
+    }.items():
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_app(
+                conn,
+                DEFAULT,
+                f"INSERT INTO audit_logs (tenant_id, action, {column}) VALUES ('{DEFAULT}', 'x', {value})",
+            )
+    with conn.transaction(force_rollback=True):
+        conn.execute(
+            f"INSERT INTO audit_logs ({nine}) VALUES ('u', '{DEFAULT}', 'old.way', 'skill', '1', '::1', '{{}}')".encode()
+        )
+        read = f"SELECT id IS NOT NULL AND created_at IS NOT NULL, {nine} FROM audit_logs WHERE action = 'old.way'"
+        conn.execute("SET LOCAL ROLE app_user")
+        conn.execute("SELECT set_config('app.current_tenant_id', %s, true)", [DEFAULT])
+        assert ask(conn, read) == [(True, "u", DEFAULT, "old.way", "skill", "1", "::1", {})]
+
+
+def events(conn: psycopg.Connection[Any]) -> None:
+    """The application writes its declared actions through audit.log(), and what changes is recorded."""
+    assert as_app(conn, DEFAULT, "SELECT audit.log('settings.update', outcome => 'denied') IS NOT NULL")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="not declared"):
+        as_app(conn, DEFAULT, "SELECT audit.log('settings.forget')")
+    changed = (
+        "WITH made AS (UPDATE users SET name = 'New', email = 'new@example.com' WHERE id = (SELECT min(id) FROM users)"
+        " RETURNING 1), kept AS (UPDATE api_keys SET last_used_at = now() RETURNING 1) SELECT 1 FROM made"
+    )
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL ROLE app_user")
+        conn.execute("SELECT set_config('app.current_tenant_id', %s, true)", [DEFAULT])
+        ask(conn, changed)
+        captured = ask(
+            conn,
+            "SELECT action, resource_type, tenant_id, metadata FROM audit_logs WHERE context @> '{\"captured\": true}'",
+        )
+    hidden = dict.fromkeys(("email", "name"), "[redacted]")
+    assert captured == [("row.update", "users", DEFAULT, {"old": hidden, "new": hidden})]
+
+
 def roles(conn: psycopg.Connection[Any]) -> None:
     found = ask(
         conn,
-        "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN ('app_user', 'skills_owner', 'skills_resolver') ORDER BY 1",
+        "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = 'app_user' OR rolname LIKE 'skills_%' ORDER BY 1",
     )
     assert found == [
         ("app_user", True, False, False),
+        ("skills_audit", False, False, False),
+        ("skills_auditor", False, False, False),
         ("skills_owner", False, False, False),
         ("skills_resolver", False, False, False),
     ]
     owners = ask(
         conn,
-        "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version')",
+        "SELECT relowner::regrole::text, count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version') GROUP BY 1 ORDER BY 1",
     )
-    assert owners == [("skills_owner",)]
+    assert owners == [("skills_audit", 1), ("skills_owner", len(NINE) + len(LOGIN) + 1)]
     for table in (*NINE, *LOGIN):
         rights = {p for p in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
                   if ask(conn, f"SELECT has_table_privilege('app_user', '{table}', '{p}')")[0][0]}  # fmt: skip
         assert rights == {"SELECT", "INSERT", "UPDATE", "DELETE"}, table
     for privilege, has in {
         "SELECT": True,
-        "INSERT": True,
+        "INSERT": False,  # but column by column
         "UPDATE": False,
         "DELETE": False,
         "TRUNCATE": False,
@@ -274,7 +340,8 @@ def roles(conn: psycopg.Connection[Any]) -> None:
 def test_the_committed_files_are_what_render_makes(db: Database, tmp_path: Path) -> None:
     reference.load(db)
     spec, found = reference.declared(), reference.catalog(db)
-    ours = {spec.roles.app, spec.roles.owner, spec.roles.resolver}
+    assert spec.audit is not None
+    ours = {spec.roles.app, spec.roles.owner, spec.roles.resolver, spec.audit.owner, spec.audit.reader}
     found = replace(
         found, roles=tuple(r for r in found.roles if r.name not in ours)
     )  # roles are the server's

@@ -15,7 +15,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Exists, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from .database import Db
 from .models import Account, Key, Link, Login, User
 from .secrets import digest, form_token, new_secret, same
 
@@ -52,9 +51,8 @@ def _member(session: Session, user: User, form: str = "") -> Member:
 # Sessions
 
 
-def find_visitor(request: Request, session: Db) -> Member | None:
-    """The member whose session cookie came along, None for anybody else."""
-    secret = request.cookies.get(COOKIE, "")
+def find_visitor(session: Session, secret: str) -> Member | None:
+    """The member of a session cookie, None for anybody else."""
     if not secret:
         return None
     found = session.scalar(
@@ -62,17 +60,19 @@ def find_visitor(request: Request, session: Db) -> Member | None:
         .join(Login, Login.user_id == User.id)
         .where(Login.session_token == digest(secret), Login.expires > func.now())
     )
-    if found is None:
-        return None
-    member = _member(session, found, form_token(secret))
-    request.state.actor = member.id
-    return member
+    return _member(session, found, form_token(secret)) if found else None
 
 
-Visitor = Annotated[Member | None, Depends(find_visitor)]
+def _found(request: Request) -> Member | None:
+    """Whom the middleware found."""
+    found: Member | None = getattr(request.state, "member", None)
+    return found
 
 
-def _signed_in(visitor: Visitor) -> Member:
+Found = Annotated[Member | None, Depends(_found)]
+
+
+def _signed_in(visitor: Found) -> Member:
     if visitor is None:
         raise SignInFirst
     return visitor
@@ -145,23 +145,25 @@ def end_session(session: Session, secret: str) -> None:
 _bearer = HTTPBearer(auto_error=False, description="An API key.")
 
 
-def _client(
-    request: Request,
-    session: Db,
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Member:
-    if given is None:
-        raise HTTPException(401, "An API key is needed.", {"WWW-Authenticate": "Bearer"})
+def find_client(session: Session, secret: str) -> Member | None:
+    """The member of an API key that is good, None for anybody else. The key was used."""
     now = func.now()
     good = Key.revoked_at.is_(None) & (Key.expires_at.is_(None) | (Key.expires_at > now))
-    key = session.scalar(select(Key).where(Key.key_hash == digest(given.credentials), good))
+    key = session.scalar(select(Key).where(Key.key_hash == digest(secret), good)) if secret else None
     user = session.scalar(select(User).where(User.id == key.user_id)) if key else None
     if key is None or user is None:
-        raise HTTPException(401, "This API key is not good.", {"WWW-Authenticate": "Bearer"})
-    request.state.actor = user.id
+        return None
     session.execute(update(Key).where(Key.id == key.id).values(last_used_at=now))
+    member = _member(session, user)
     session.commit()
-    return _member(session, user)
+    return member
+
+
+def _client(found: Found, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Member:
+    if found is None:
+        why = "This API key is not good." if given else "An API key is needed."
+        raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+    return found
 
 
 Client = Annotated[Member, Depends(_client)]

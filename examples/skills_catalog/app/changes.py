@@ -28,7 +28,7 @@ def create_skill(session: Session, who: Member, name: str, category: str, descri
     )  # fmt: skip
     session.add(made)
     session.flush()
-    record(session, who.id, "skill.create", ("skill", made.id), slug=made.slug)
+    record(session, "skill.create", ("skills", made.id), slug=made.slug)
     publish(session, who, made.id, description, text)
     return made.id
 
@@ -48,7 +48,7 @@ def publish(session: Session, who: Member, skill: str, description: str, text: s
     of.updated_at = datetime.now(UTC)
     session.flush()
     write_embedding(session, of)
-    record(session, who.id, "skill.publish", ("skill", of.id), version=number)
+    record(session, "skill.publish", ("skills", of.id), version=number)
     return number
 
 
@@ -77,7 +77,7 @@ def rate(session: Session, who: Member, skill: str, stars: int, comment: str) ->
     session.flush()
     average = select(func.round(func.avg(Rating.rating), 2)).where(Rating.skill_id == of.id)
     of.average_rating = session.scalar(average)
-    record(session, who.id, "skill.rate", ("skill", of.id), rating=stars)
+    record(session, "skill.rate", ("skills", of.id), rating=stars)
 
 
 def review(session: Session, who: Member, skill: str, scores: dict[str, int], summary: str) -> None:
@@ -93,7 +93,7 @@ def review(session: Session, who: Member, skill: str, scores: dict[str, int], su
     }
     row = insert(Review).values(id=new_id(), skill_id=of.id, **new)
     session.execute(row.on_conflict_do_update(index_elements=["tenant_id", "skill_id"], set_=new))
-    record(session, who.id, "skill.review", ("skill", of.id))
+    record(session, "skill.review", ("skills", of.id))
 
 
 def use(session: Session, who: Member, skill: str, tool: str) -> None:
@@ -101,7 +101,7 @@ def use(session: Session, who: Member, skill: str, tool: str) -> None:
     of = _locked(session, skill)
     of.total_uses += 1
     session.add(Usage(tool_name=tool, skill_id=of.id, user_id=who.id))
-    record(session, who.id, "skill.use", ("skill", of.id), tool=tool)
+    record(session, "skill.use", ("skills", of.id), tool=tool)
 
 
 def _locked(session: Session, id: str) -> Skill:
@@ -129,7 +129,7 @@ def create_key(session: Session, who: Member, name: str, days: int) -> str:
     )  # fmt: skip
     session.add(made)
     session.flush()
-    record(session, who.id, "key.create", ("api_key", made.id), name=name)
+    record(session, "key.create", ("api_keys", made.id), name=name)
     return secret
 
 
@@ -138,7 +138,7 @@ def revoke_key(session: Session, who: Member, id: UUID) -> None:
     end = update(Key).where(Key.id == id, Key.user_id == who.id).returning(Key.id)
     if session.scalar(end.values(revoked_at=func.coalesce(Key.revoked_at, func.now()))) is None:
         raise HTTPException(404, "You have no such key.")
-    record(session, who.id, "key.revoke", ("api_key", id))
+    record(session, "key.revoke", ("api_keys", id))
 
 
 def save_settings(session: Session, who: Member, semantic: bool) -> None:
@@ -148,7 +148,7 @@ def save_settings(session: Session, who: Member, semantic: bool) -> None:
         found = SiteSettings(id="default")
         session.add(found)
     found.semantic_similarity_enabled, found.updated_at = semantic, datetime.now(UTC)
-    record(session, who.id, "settings.change", ("site_settings", "default"), semantic=semantic)
+    record(session, "settings.update", ("site_settings", "default"), semantic=semantic)
 
 
 def invite(session: Session, who: Member, email: str, name: str) -> str:
@@ -156,7 +156,7 @@ def invite(session: Session, who: Member, email: str, name: str) -> str:
     made = User(id=new_id(), email=email, name=name or None)
     session.add(made)
     session.flush()
-    record(session, who.id, "member.invite", ("user", made.id))
+    record(session, "member.invite", ("users", made.id), about=(made.id, {"email": email, "name": name}))
     return made.id
 
 
@@ -167,4 +167,4 @@ def remove_member(session: Session, who: Member, id: str) -> None:
     gone = delete(User).where(User.id == id).returning(User.id)
     if session.scalar(gone) is None:
         raise HTTPException(404, "There is no such member.")
-    record(session, who.id, "member.remove", ("user", id))
+    record(session, "member.remove", ("users", id))

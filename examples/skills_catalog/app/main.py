@@ -21,8 +21,9 @@ from .database import make_engine
 from .routes import admin, api, pages, signin
 from .settings import Settings
 from .tenants import Tenants
-from .trail import record_refused
-from .views import root, templates
+from .trail import record_refusal
+from .views import for_programs, root, templates
+from .who import ActorMiddleware
 
 OPEN_PATHS = ("/static", "/openapi.json")
 HEADERS = {
@@ -60,7 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(DBAPIError, _refused)
     app.middleware("http")(_headers)
-    app.add_middleware(
+    app.add_middleware(ActorMiddleware, engine=engine)
+    app.add_middleware(  # added last, asked first
         TenantMiddleware,
         sources=[Subdomain(settings.domain), PathPrefix("/t"), Header("Authorization")],
         lookup=Tenants(engine),
@@ -82,14 +84,10 @@ async def _sign_in(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """Answer a refusal, and record it: who tried what. Raises what is none."""
     status, why = _told(error)
-    actor = getattr(request.state, "actor", None)
     if current().tenant is not None:
-        await run_in_threadpool(
-            record_refused, request.app.state.engine, actor, "request.refuse",
-            method=request.method, path=request.url.path, status=status,
-        )  # fmt: skip
+        await run_in_threadpool(record_refusal, request.app.state.engine, request, status)
     headers = getattr(error, "headers", None)
-    if request.url.path.removeprefix(root(request)).startswith("/api/"):
+    if for_programs(request):
         return JSONResponse({"detail": why}, status, headers)
     context = {"status": status, "why": why, "root": root(request), "member": None, "tenant": None}
     return templates.TemplateResponse(request, "error.html", context, status, headers)

@@ -189,6 +189,8 @@ class SiteSettings(Owned, Base):
 
 
 class Event(Owned, Base):
+    """For reading: `trail.record` writes them."""
+
     __tablename__ = "audit_logs"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     actor_id: Mapped[str | None]
@@ -198,3 +200,6 @@ class Event(Owned, Base):
     ip_address: Mapped[str | None]
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     created_at: Mapped[datetime] = mapped_column(FetchedValue())
+    seq: Mapped[int]
+    outcome: Mapped[str]
+    request_id: Mapped[str | None]

@@ -148,5 +148,5 @@ def events(session: Session, page: int) -> Sequence[Row[Event, str | None]]:
     found = select(Event, func.coalesce(User.name, User.email)).outerjoin(
         User, (User.id == Event.actor_id) & (User.tenant_id == Event.tenant_id)
     )
-    found = found.order_by(Event.created_at.desc(), Event.id)
+    found = found.order_by(Event.created_at.desc(), Event.seq.desc())
     return session.execute(found.limit(PAGE + 1).offset((page - 1) * PAGE)).all()

@@ -19,6 +19,11 @@ def root(request: Request) -> str:
     return found
 
 
+def for_programs(request: Request) -> bool:
+    """Whether it is a request for the API."""
+    return request.url.path.removeprefix(root(request)).startswith("/api/")
+
+
 def page(request: Request, session: Session, member: Member | None, name: str, **context: Any) -> Response:
     """A page of the tenant."""
     every = {"root": root(request), "member": member, "tenant": queries.tenant(session)}

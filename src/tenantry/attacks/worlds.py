@@ -30,7 +30,8 @@ SABOTAGE = (
 REPAIR = ("DROP MATERIALIZED VIEW sabotage",)
 
 _PATIENCE = {"statement_timeout": "60s", "lock_timeout": "1s"}
-_REFUSALS = ("42501", "P0001")  # of a function: it may not, or it says no
+# Of a function: it may not, or it says no, as RAISE does by itself or under the code for a bad parameter.
+_REFUSALS = ("42501", "P0001", "22023")
 
 
 @dataclass(frozen=True, slots=True)

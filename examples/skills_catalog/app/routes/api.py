@@ -107,7 +107,7 @@ def similar(session: Db, client: Client, q: Question) -> list[Near]:
     return [Near(skill=Summary.model_validate(each), distance=distance) for each, distance in found]
 
 
-@router.post("/skills", status_code=201)
+@router.post("/skills", name="skill.create", status_code=201)
 def create_skill(session: Db, client: Client, new: NewSkill) -> Made:
     """A new skill."""
     id = changes.create_skill(session, client, new.name, new.category, new.description, new.content)
@@ -115,13 +115,13 @@ def create_skill(session: Db, client: Client, new: NewSkill) -> Made:
     return Made(id=id)
 
 
-@router.get("/skills/{id}")
+@router.get("/skills/{id}", name="skill.read")
 def skill(session: Db, client: Client, id: Id) -> Whole:
     """One skill."""
     return Whole.model_validate(queries.skill(session, id))
 
 
-@router.post("/skills/{id}/versions", status_code=201)
+@router.post("/skills/{id}/versions", name="skill.publish", status_code=201)
 def publish(session: Db, client: Client, id: Id, new: NewVersion) -> Made:
     """A new version; its number is the id."""
     number = changes.publish(session, client, id, new.description, new.content)
@@ -129,7 +129,7 @@ def publish(session: Db, client: Client, id: Id, new: NewVersion) -> Made:
     return Made(id=str(number))
 
 
-@router.put("/skills/{id}/rating", status_code=204)
+@router.put("/skills/{id}/rating", name="skill.rate", status_code=204)
 def rate(session: Db, client: Client, id: Id, new: NewRating) -> Response:
     """One's own rating."""
     changes.rate(session, client, id, new.rating, new.comment)
@@ -137,7 +137,7 @@ def rate(session: Db, client: Client, id: Id, new: NewRating) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/skills/{id}/uses", status_code=204)
+@router.post("/skills/{id}/uses", name="skill.use", status_code=204)
 def use(session: Db, client: Client, id: Id) -> Response:
     """Count a use."""
     changes.use(session, client, id, "api")

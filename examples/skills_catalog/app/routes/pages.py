@@ -53,7 +53,7 @@ def new_skill(request: Request, session: Db, member: auth.SignedIn) -> Response:
     return page(request, session, member, "new", categories=queries.categories(session))
 
 
-@router.get("/skills/{id}")
+@router.get("/skills/{id}", name="skill.read")
 def skill(request: Request, session: Db, member: auth.SignedIn, id: Id) -> Response:
     """One skill, with everything that hangs on it."""
     found = queries.skill(session, id)
@@ -63,7 +63,7 @@ def skill(request: Request, session: Db, member: auth.SignedIn, id: Id) -> Respo
     )  # fmt: skip
 
 
-@form.post("/skills")
+@form.post("/skills", name="skill.create")
 def create_skill(
     request: Request, session: Db, member: auth.SignedIn, name: Annotated[Name, Form()],
     category: Annotated[Name, Form()], description: Annotated[Line, Form()], content: Annotated[Text, Form()],
@@ -74,7 +74,7 @@ def create_skill(
     return _to(request, f"/skills/{id}")
 
 
-@form.post("/skills/{id}/versions")
+@form.post("/skills/{id}/versions", name="skill.publish")
 def publish(
     request: Request, session: Db, member: auth.SignedIn, id: Id, description: Annotated[Line, Form()],
     content: Annotated[Text, Form()],
@@ -85,7 +85,7 @@ def publish(
     return _to(request, f"/skills/{id}")
 
 
-@form.post("/skills/{id}/ratings")
+@form.post("/skills/{id}/ratings", name="skill.rate")
 def rate(
     request: Request, session: Db, member: auth.SignedIn, id: Id, rating: Stars,
     comment: Annotated[Remark, Form()] = "",
@@ -96,7 +96,7 @@ def rate(
     return _to(request, f"/skills/{id}")
 
 
-@form.post("/skills/{id}/review")
+@form.post("/skills/{id}/review", name="skill.review")
 def review(
     request: Request, session: Db, member: auth.SignedIn, id: Id, clarity: Score, quality: Score,
     safety: Score, summary: Annotated[Line, Form()],
@@ -108,7 +108,7 @@ def review(
     return _to(request, f"/skills/{id}")
 
 
-@form.post("/skills/{id}/uses")
+@form.post("/skills/{id}/uses", name="skill.use")
 def use(request: Request, session: Db, member: auth.SignedIn, id: Id) -> Response:
     """Count a use."""
     changes.use(session, member, id, "web")
@@ -129,7 +129,7 @@ def keys(request: Request, session: Db, member: auth.SignedIn) -> Response:
     return page(request, session, member, "keys", keys=queries.keys(session, member.id))
 
 
-@form.post("/keys")
+@form.post("/keys", name="key.create")
 def create_key(
     request: Request, session: Db, member: auth.SignedIn, name: Annotated[Name, Form()],
     days: Annotated[int, Form(ge=1, le=365)] = 90,
@@ -140,7 +140,7 @@ def create_key(
     return page(request, session, member, "keys", keys=queries.keys(session, member.id), secret=secret)
 
 
-@form.post("/keys/{id}/revoke")
+@form.post("/keys/{id}/revoke", name="key.revoke")
 def revoke_key(request: Request, session: Db, member: auth.SignedIn, id: KeyId) -> Response:
     """The end of a key."""
     changes.revoke_key(session, member, id)

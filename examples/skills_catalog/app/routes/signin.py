@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from .. import auth
 from ..database import Db
-from ..trail import record, record_refused
+from ..trail import acts, record, record_refused
 from ..views import page, root
 from .inputs import Email, Words
 
@@ -22,7 +22,7 @@ def ask(request: Request, session: Db) -> Response:
     return page(request, session, None, "signin")
 
 
-@router.post("/sign-in", dependencies=[Depends(auth.own_origin)])
+@router.post("/sign-in", name="auth.link", dependencies=[Depends(auth.own_origin)])
 def send_link(request: Request, session: Db, email: Annotated[Email, Form()]) -> Response:
     """Make a one-time link. The answer is the same for an address that nobody here has.
 
@@ -30,9 +30,9 @@ def send_link(request: Request, session: Db, email: Annotated[Email, Form()]) ->
     """
     secret = auth.make_link(session, email)
     if secret is None:
-        record_refused(request.app.state.engine, None, "session.refuse", why="no such member")
+        record_refused(request.app.state.engine, "auth.link", outcome="denied", why="no such member")
     else:
-        record(session, None, "session.ask")
+        record(session, "auth.link")
         session.commit()
     link = f"{root(request)}/sign-in/{secret}" if secret and request.app.state.settings.show_links else ""
     return page(request, session, None, "signin", asked=True, link=link)
@@ -44,7 +44,7 @@ def confirm(request: Request, session: Db, secret: str) -> Response:
     return page(request, session, None, "confirm", secret=secret)
 
 
-@router.post("/session", dependencies=[Depends(auth.own_origin)])
+@router.post("/session", name="auth.login", dependencies=[Depends(auth.own_origin)])
 def sign_in(request: Request, session: Db, secret: Annotated[Words, Form()]) -> Response:
     """Use a link up."""
     found = auth.use_link(session, secret)
@@ -52,7 +52,8 @@ def sign_in(request: Request, session: Db, secret: Annotated[Words, Form()]) -> 
         session.commit()  # an expired link is gone
         raise HTTPException(403, "This link is used up, too old, or of another catalog. Ask for a new one.")
     user, session_secret = found
-    record(session, user.id, "session.start")
+    acts(session, user.id)
+    record(session, "auth.login", ("users", user.id))
     session.commit()
     response = RedirectResponse(f"{root(request)}/skills", 303)
     response.set_cookie(
@@ -62,11 +63,11 @@ def sign_in(request: Request, session: Db, secret: Annotated[Words, Form()]) -> 
     return response
 
 
-@router.post("/sign-out", dependencies=[Depends(auth.own_origin), Depends(auth.own_form)])
+@router.post("/sign-out", name="auth.logout", dependencies=[Depends(auth.own_origin), Depends(auth.own_form)])
 def sign_out(request: Request, session: Db, member: auth.SignedIn) -> Response:
     """End the session on the server too."""
     auth.end_session(session, request.cookies[auth.COOKIE])
-    record(session, member.id, "session.end")
+    record(session, "auth.logout")
     session.commit()
     response = RedirectResponse(f"{root(request)}/sign-in", 303)
     response.delete_cookie(auth.COOKIE, path=root(request) or "/")
