@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import celery  # type: ignore[import-untyped]
 import pytest
 from celery import signals
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError  # type: ignore[import-untyped]
 from celery.contrib.testing.worker import start_worker  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
@@ -234,6 +236,8 @@ def everything() -> dict[str, Any]:
         "chord": celery.chord([who.s(1), who.s(2)], who.s()).apply_async(),
         "retry": third_time.delay(),
         "by name": app.send_task(who.name),
+        "map": who.map([1, 2]).apply_async(),
+        "chunks": who.chunks([(1,), (2,)], 1).apply_async(),
     }
     broken = fails.apply_async(link_error=told.s())
     seen = {name: result(one) for name, one in sent.items()}
@@ -255,6 +259,8 @@ def test_every_way_to_publish_keeps_the_scope() -> None:
             "chord": [[[1, own], [2, own]], own],
             "retry": [2, own],
             "by name": [own],
+            "map": [[1, own], [2, own]],
+            "chunks": [[[1, own]], [[2, own]]],
         }
     assert sorted(failed, key=str) == sorted([A, B], key=str)
 
@@ -286,6 +292,20 @@ def test_what_serves_no_tenant_publishes_for_each() -> None:
         assert [result(app.AsyncResult(id_))[0][0] for id_ in ids] == ["acme", "globex"]
     with tenant("acme"):
         assert result(each_tenant.delay([]))[0] == [None, None, None]
+
+
+@pytest.mark.usefixtures("worker")
+def test_beat_starts_what_serves_no_tenant_and_nothing_else() -> None:
+    beat = Scheduler(app, lazy=True)
+
+    def started(name: str, *args: Any) -> Any:
+        entry = ScheduleEntry(name, name, schedule=timedelta(1), args=args, app=app)
+        return result(beat.apply_async(entry, advance=False))
+
+    assert started(each_tenant.name, [])[0] == [None, None, None]
+    assert started("celery.backend_cleanup") is None  # Celery's own, which beat starts each night
+    with pytest.raises(SchedulingError, match="published outside of a tenant's scope"):
+        started(who.name)
 
 
 def test_eager_tasks_and_calls_keep_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from tenantry.runtime.jobs import PREFIX, scoped, written
 from tenantry.runtime.scope import Scope, current, current_or_none, entered, tenant
 
 _OPENED = "tenantry_opened"  # in a task's request
+_BUILT_IN = "celery."  # how the names of Celery's own tasks begin: they work for whoever publishes them, or for nobody
 
 
 class Task(celery.Task):  # type: ignore[misc]  # celery has no types
@@ -57,18 +58,23 @@ class Task(celery.Task):  # type: ignore[misc]  # celery has no types
         if _carries(given):
             return dict(given or {})
         scope = current_or_none()
-        if self.needs_tenant and (scope is None or scope.tenant is None):
+        if self._must_have and (scope is None or scope.tenant is None):
             raise NoTenant(
                 f"task {self.name} is published outside of a tenant's scope; put it under `with tenant(id):`, "
                 "or give the task needs_tenant = False if it serves none"
             )
         return {**(given or {}), **(written(scope) if scope is not None else {})}
 
+    @property
+    def _must_have(self) -> bool:
+        return self.needs_tenant and not str(self.name).startswith(_BUILT_IN)
+
     def _scope(self) -> AbstractContextManager[Any]:
         """The scope that the running task works in. Raises NoTenant."""
-        if not self.needs_tenant:
+        received = _received(self.request)
+        if not self.needs_tenant or not (self._must_have or _carries(received)):
             return entered(Scope(None))
-        opened = scoped(_received(self.request))
+        opened = scoped(received)
         if not isinstance(opened, tenant):
             raise NoTenant(f"task {self.name} needs a tenant and its message says that there is none")
         return opened
