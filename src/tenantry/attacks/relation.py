@@ -46,7 +46,9 @@ def _one(lab: Lab, relation: Relation) -> Outcome:
     if relation.kind == "materialized view" and relation.tenants:
         return judge(lab, NAME, relation.label, tries, Control(seen, True))
     said = "it shows rows to sessions without a tenant, and nothing says whose they are"
-    return replace(base, cells=(), detail=f"{relation.kind}: {said}; declare it shared (--shared, or a spec)")
+    return replace(
+        base, cells=(), detail=f"{relation.kind}: {said}; declare it shared or ignored in a spec, or --shared"
+    )
 
 
 def _seen(lab: Lab, query: str) -> Result:
