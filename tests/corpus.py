@@ -6,7 +6,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tenantry import introspect, spec
+from tenantry import introspect, keys, spec
 from tenantry.catalog import Catalog, Table
 from tenantry.names import QName, columns, literal, qualified, quote
 from tenantry.plan import Backfill, Change, Plan
 from tenantry.spec import Constant, Spec
+from tenantry.steps import context
 from tests.servers import Database, MakeDatabase
 
 CASES = Path(__file__).parent / "cases"
@@ -141,6 +143,18 @@ class Subject:
                     own = [n for n in own if n != self.tenant_column(name)]
                 found[name] = _checksum(conn, name, own)
         return found
+
+
+@contextmanager
+def signing(subject: Subject) -> Iterator[str | None]:
+    """A key for as long as it is needed, where the case signs its tenants; None elsewhere."""
+    if not context.signed(subject.spec):
+        yield None
+        return
+    key = keys.new(subject.db.dsn, subject.spec)
+    yield key
+    with subject.db.connect() as conn:
+        conn.execute(f"DELETE FROM {qualified(context.at(subject.spec, 'keys'))}".encode())
 
 
 def _checksum(conn: psycopg.Connection[Any], table: QName, own: Sequence[str]) -> tuple[int, str]:

@@ -190,12 +190,15 @@ def told(*arguments: str) -> str:
 def test_every_verb_and_option_of_the_command_line_is_documented() -> None:
     page = generated.fill(PAGES["docs/reference/cli.md"])
     sections = dict(
-        re.findall(r"^## `tenantry ((?:audit )?\w+).*?`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        re.findall(
+            r"^## `tenantry ((?:(?:audit|keys) )?\w+).*?`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
+        )
     )
     listed = re.compile(r"^  (\w+) ", re.MULTILINE)
-    verbs = [verb for verb in listed.findall(told().partition("Commands:")[2]) if verb != "audit"]
-    inner = listed.findall(told("audit").partition("Commands:")[2])
-    assert list(sections) == [*verbs, *(f"audit {verb}" for verb in inner)]
+    groups = ("audit", "keys")
+    verbs = [verb for verb in listed.findall(told().partition("Commands:")[2]) if verb not in groups]
+    inner = [f"{g} {verb}" for g in groups for verb in listed.findall(told(g).partition("Commands:")[2])]
+    assert list(sections) == [*verbs, *inner]
     for verb, section in sections.items():
         text = told(*verb.split())
         options = set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE)) - {"--help"}

@@ -40,6 +40,7 @@ RANKS = {
     "journal": 5,
     "session": 5,
     "throttle": 6,
+    "keys": 6,
     "filling": 7,
     "apply": 8,
     "alembic": 6,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantry.catalog import Action, Constraint, Index, Key, Policy, Trigger, textual
+from tenantry.catalog import Action, Constraint, Index, Key, Policy, Trigger
 from tenantry.names import QName, columns, literal, qualified, quote
 
 _ACTIONS: dict[Action, str] = {
@@ -49,30 +49,6 @@ def set_not_null(table: QName, column: str) -> str:
 def drop_not_null(table: QName, column: str) -> str:
     """ACCESS EXCLUSIVE, for an instant."""
     return _alter(table, f"ALTER COLUMN {quote(column)} DROP NOT NULL")
-
-
-def tenant_value(setting: str, type_: str) -> str:
-    """The tenant of the session, as the policy compares it.
-
-    Bare for text: the planner then estimates with the tenant's own statistics. A cast to a limited length would
-    cut a longer setting down to some other tenant. Typed keys need NULLIF, because after SET LOCAL ends the
-    setting reads as an empty string, which is no uuid or number.
-    """
-    if textual(type_):
-        return f"current_setting({literal(setting)}, true)"
-    return f"{_tenant_or_null(setting)}::{type_}"
-
-
-def _tenant_or_null(setting: str) -> str:
-    return f"nullif(current_setting({literal(setting)}, true), '')"
-
-
-def tenant_default(setting: str, type_: str, otherwise: str | None = None) -> str:
-    """The default of the tenant column: the session's tenant, else ``otherwise``, else NULL (refused by NOT NULL)."""
-    value = _tenant_or_null(setting)
-    if otherwise is not None:
-        value = f"coalesce({value}, {literal(otherwise)})"
-    return value if textual(type_) else f"({value})::{type_}"
 
 
 # Keys and constraints

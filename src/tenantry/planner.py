@@ -17,6 +17,7 @@ from tenantry.steps import (
     capture,
     columns,
     conflicts,
+    context,
     ddlguard,
     events,
     fill,
@@ -69,6 +70,7 @@ def _guards(c: Conversion) -> Iterator[tuple[str, str]]:
 
 def _problems(c: Conversion) -> list[str]:
     parts = (
+        context,
         tenants,
         backfill,
         uniques,
@@ -87,6 +89,7 @@ def _problems(c: Conversion) -> list[str]:
 def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     """Every step, in order. Row level security comes after the keys online; in a migrator's files before the
     composite ones, which lift it for their own transaction."""
+    yield from context.steps(c)
     yield from tenants.steps(c)
     yield from columns.steps(c)
     yield from fill.steps(c)

@@ -99,8 +99,8 @@ def row_security(table: QName) -> str:
     return _exists("pg_class", f"oid = {_regclass(table)} AND relrowsecurity AND relforcerowsecurity")
 
 
-def policy(table: QName, name: str, using: Sequence[str] = ()) -> str:
-    """A permissive policy FOR ALL TO PUBLIC of that name; its text is one of ``using`` when given."""
+def policy(table: QName, name: str, using: Sequence[str] = (), says: str = "") -> str:
+    """A permissive policy FOR ALL TO PUBLIC of that name; its text is one of ``using`` when given, and holds ``says``."""
     where = f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND polpermissive AND polcmd = '*'"
     where += " AND polroles = ARRAY[0::oid]"
     if using:
@@ -109,6 +109,9 @@ def policy(table: QName, name: str, using: Sequence[str] = ()) -> str:
             where += (
                 f" AND pg_catalog.translate(pg_catalog.pg_get_expr({part}, polrelid), '\"', '') IN ({texts})"
             )
+    if says:
+        text = "pg_catalog.translate(pg_catalog.pg_get_expr(polqual, polrelid), '\"', '')"
+        where += f" AND pg_catalog.strpos({text}, {literal(says.replace(chr(34), ''))}) > 0"
     return _exists("pg_policy", where)
 
 
@@ -244,6 +247,27 @@ def function(signature: str, source: str, owner: str) -> str:
 def _digest(source: str) -> str:
     known = hashlib.sha256(source.encode()).hexdigest()
     return f"pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')), 'hex') = '{known}'"
+
+
+def asked(signature: str, source: str, owner: str, *, definer: bool, everybody: bool) -> str:
+    """The function is there with that body and a pinned search path, belongs to ``owner``, runs as it if ``definer``,
+    and everybody may call it, or only ``owner``."""
+    other = "EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) a"
+    callers = f"{other} WHERE a.grantee = 0)" if everybody else f"NOT {other} WHERE a.grantee <> f.proowner)"
+    return _exists(
+        "pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner",
+        f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND r.rolname = {literal(owner)}"
+        f" AND {'' if definer else 'NOT '}f.prosecdef AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']"
+        f" AND {_digest(source)} AND {callers}",
+    )
+
+
+def owner_only(table: QName) -> str:
+    """Nobody but its owner has any right on the table."""
+    return (
+        "NOT EXISTS (SELECT FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
+        f" WHERE c.oid = {_regclass(table)} AND a.grantee <> c.relowner)"
+    )
 
 
 def source(signature: str, text: str) -> str:

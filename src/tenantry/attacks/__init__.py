@@ -17,6 +17,7 @@ from tenantry.attacks import (
     create,
     delete,
     escape,
+    forge,
     insert,
     large,
     lock,
@@ -99,4 +100,6 @@ class Door(Probe, Protocol):
         ...
 
 
-DOORS: tuple[Door, ...] = (relation, escape, large, orphan, sequence, create, worlds, pooler, shadow)
+DOORS: tuple[Door, ...] = (
+    relation, escape, forge, large, orphan, sequence, create, worlds, pooler, shadow,
+)  # fmt: skip

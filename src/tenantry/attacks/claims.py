@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tenantry.names import QName, literal, qualified, quote
+from tenantry.runtime.signing import Key
+
+LIFETIME = 120  # seconds from signing until the transaction begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,28 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """How tenants are signed: a key of the database, and ``schema`` where its functions are."""
+
+    key: Key
+    schema: str
+
+    def call(self, tenant: str) -> str:
+        """SQL that signs a tenant, for an administrator."""
+        return f"{quote(self.schema, 'sign')}({literal(tenant)}, {LIFETIME})"
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """All that a session must say. ``members`` where tenants are not named but looked up."""
+    """All that a session must say. ``members`` where tenants are not named but looked up, ``signing`` where they are signed."""
 
     claims: tuple[Claim, ...]
     members: Members | None = None
+    signing: Signing | None = None
 
     def settings(self, key: str, who: str) -> Mapping[str, str]:
         """The settings of somebody who speaks for a tenant; empty ones for no tenant."""
-        said = self.said({claim: key if claim.tenant else who for claim in self.claims})
+        said = self.said({claim: self._named(key) if claim.tenant else who for claim in self.claims})
         return said if key else dict.fromkeys(said, "")
 
     def nothing(self) -> Mapping[str, str]:
@@ -88,3 +105,8 @@ class Claims:
     def speaks(self, tenant: str) -> str:
         """What a query adds so that it finds rows of such tenants only as somebody speaks for; often nothing."""
         return f" AND {self.members.speaks(tenant)}" if self.members is not None else ""
+
+    def _named(self, tenant: str) -> str:
+        """A tenant as the setting holds it."""
+        signing = self.signing
+        return signing.key.sign(tenant, int(time.time()) + LIFETIME) if signing and tenant else tenant

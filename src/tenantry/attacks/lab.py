@@ -20,6 +20,10 @@ from tenantry.session import Conn
 TRIPWIRE = "RETURNING 1 / floor(random())::int"
 COSTLY = 500_000.0  # the planner's cost of a scan that is not made in production: some seconds
 
+_SET = (
+    "SELECT pg_catalog.set_config(n, v, true) "
+    "FROM ROWS FROM (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) AS s (n, v)"
+)
 _REPEATABLE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _LIMITS = {
     "lock_timeout": "200ms",
@@ -202,8 +206,13 @@ class Lab:
         """What a person types in psql to see the same, as the administrator or the application."""
         role = context.role if context.role is not None else self.role if self.assume else ""
         lines = [f"SET LOCAL ROLE {quote(role)}"] if role else []
-        calls = [f"set_config({literal(k)}, {literal(v)}, true)" for k, v in self.said(context).items()]
-        lines += ["SELECT " + ", ".join(calls)] if calls else []
+        signing = self.claims.signing if context.tenant and not context.says else None
+        calls = [
+            f"set_config({literal(k)}, {signing.call(context.tenant or '') if signing else literal(v)}, true)"
+            for k, v in self.said(context).items()
+        ]
+        said = ["SELECT " + ", ".join(calls)] if calls else []
+        lines = [*said, *lines] if signing else [*lines, *said]  # who signs is the administrator
         return "; ".join(["BEGIN", *lines, statement, "ROLLBACK"]) + ";"
 
 
@@ -220,7 +229,8 @@ def _rolled_back(
     with connection.transaction(force_rollback=True):
         for statement in first:
             connection.execute(statement.encode())
-        connection.execute(set_all(settings).encode())
+        # As parameters: another session of the role sees the text of a statement, and a signed tenant would be its own.
+        connection.execute(_SET, (list(settings), list(settings.values())))
         yield lambda statement: answer(connection, statement)
 
 

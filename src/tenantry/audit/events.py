@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from tenantry.errors import EventError
 from tenantry.names import quote
 from tenantry.runtime import binding, scope
+from tenantry.runtime.signing import Signer
 from tenantry.spec import ACTION, ACTION_LENGTH
 from tenantry.steps.events import OUTCOMES
 from tenantry.steps.trailfunctions import MOST_BYTES
@@ -67,10 +68,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Where events go: the schema of the trail's functions, and the setting that holds the tenant."""
+    """Where events go: the schema of the trail's functions, the setting that holds the tenant, and who signs it."""
 
     functions: str = "audit"
     setting: str = binding.SETTING
+    signer: Signer | None = None
 
 
 _TRAIL = Trail()
@@ -134,7 +136,8 @@ def record(
     try:
         if outside:
             with psycopg.connect(**_parameters(conn, action)) as own:
-                own.execute(_opening(action, trail).encode())
+                for statement, parameters in _opening(action, trail):
+                    own.execute(statement, parameters)
                 return _one(own.execute(_query(trail), _values(made), prepare=False).fetchone())
         if (session := _sqlalchemy(conn)) is not None:
             return str(session.execute(_named(trail), asdict(made)).scalar_one())
@@ -155,7 +158,8 @@ async def record_async(
         if outside:
             parameters = _parameters(conn, action)
             async with await psycopg.AsyncConnection.connect(**parameters) as own:
-                await own.execute(_opening(action, trail).encode())
+                for statement, parameters_ in _opening(action, trail):
+                    await own.execute(statement, parameters_)
                 row = await (await own.execute(_query(trail), _values(made), prepare=False)).fetchone()
                 return _one(row)
         if (session := _sqlalchemy(conn)) is not None:
@@ -215,15 +219,17 @@ def _parameters(conn: Any, action: str) -> dict[str, Any]:
     return {**conn.info.get_parameters(), "password": conn.info.password}
 
 
-def _opening(action: str, trail: Trail) -> str:
+def _opening(action: str, trail: Trail) -> Iterator[tuple[bytes, tuple[str, ...] | None]]:
     """What binds the own transaction to the scope of now; the transaction begins by itself."""
     if scope.current_or_none() is None:
         raise EventError(
             f"event {action}: outside of the transaction it needs a tenant scope to say who acts for whom; "
             "put it under `with tenant(id):`, or under `with no_tenant():`"
         )
-    state = binding.State(binding.Binding(trail.setting))
-    return "; ".join(state.opening(None, fixed_plans=lambda: False))
+    state = binding.State(binding.Binding(trail.setting, signer=trail.signer))
+    yield "; ".join(state.opening(None, fixed_plans=lambda: False)).encode(), None
+    if (entry := state.entry()) is not None:
+        yield entry[0].replace("%", "%%").replace("$1", "%s").encode(), (entry[1],)
 
 
 def _refusal(made: Event, trail: Trail, error: Exception) -> EventError | None:

@@ -241,12 +241,15 @@ WITH param AS (
                 WHERE r.schema = n.nspname AND r.name = f.proname AND f.prosrc ~ r.pattern
                   AND o.rolname = param.p ->> 'resolver'
             ) AS resolver,
+        -- One of those that say the session's tenant, to the letter.
+        param.p -> 'context' @> pg_catalog.to_jsonb(f.oid::pg_catalog.int8) AS context,
         EXISTS (
             SELECT FROM reach
             WHERE pg_catalog.has_schema_privilege(reach.oid, n.oid, 'USAGE')
               AND pg_catalog.has_function_privilege(reach.oid, f.oid, 'EXECUTE')
         ) AS callable
-    FROM pg_catalog.pg_proc AS f
+    FROM param
+    CROSS JOIN pg_catalog.pg_proc AS f
     JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
     JOIN pg_catalog.pg_language AS l ON l.oid = f.prolang
     JOIN pg_catalog.pg_roles AS o ON o.oid = f.proowner

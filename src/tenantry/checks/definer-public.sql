@@ -14,4 +14,4 @@ SELECT
     proc.label AS object, '' AS detail,
     pg_catalog.format('every role may call %s, which runs as %s', proc.label, proc.owner_name) AS message
 FROM proc
-WHERE proc.definer AND NOT proc.trigger AND pg_catalog.has_function_privilege('public', proc.oid, 'EXECUTE');
+WHERE proc.definer AND NOT proc.trigger AND NOT proc.context AND pg_catalog.has_function_privilege('public', proc.oid, 'EXECUTE');

@@ -16,6 +16,6 @@ SELECT
     pg_catalog.format('%s mentions %s and sets settings', proc.label, param.p ->> 'setting') AS message
 FROM param
 CROSS JOIN proc
-WHERE proc.definer AND proc.callable
+WHERE proc.definer AND proc.callable AND NOT proc.context
   AND proc.source ~* '\m(set_config|set\s+(local|session))\M'
   AND pg_catalog.strpos(pg_catalog.lower(proc.source), pg_catalog.lower(param.p ->> 'setting')) > 0;

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tenantry.checks.nodes import Node, boolean, parse, string
+from tenantry.steps import context
 
 # tenant: a column of the row equals what a setting says · through: the row's parent does · parent: the row has a
 # parent in a table whose own policies decide · null-rows: rows without a tenant too · fail-open: every row in some
@@ -40,13 +41,16 @@ _SETTING_BODY = re.compile(
 class Function:
     """What the catalog says of a function: ``name`` of a built-in one, ``volatility`` as in pg_proc.
 
-    ``source`` and ``body`` are of SQL functions only.
+    ``source`` is of SQL and PL/pgSQL functions, ``body`` of SQL functions only. ``pinned``: its search path is what
+    Tenantry's own functions have. ``definer``: it runs with its owner's rights.
     """
 
     name: str
     volatility: str
     source: str = ""
     body: str = ""
+    pinned: bool = False
+    definer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Reading:
 
     ``column`` is the number of the compared column, of the policy's own table or, for ``through`` and ``parent``,
     of ``relation``. ``traits``: cast-column, strict-setting (an error while the setting was never made), no-nullif
-    (an error once the setting is empty), bare-text (matches an empty tenant), function, sub-select, several.
+    (an error once the setting is empty), bare-text (matches an empty tenant), function, sub-select, several, signed
+    (only with a signature that the server checks), raises (an error where there is no tenant).
     """
 
     form: Form
@@ -218,13 +223,34 @@ def _with(source: _Source | None, trait: str) -> _Source | None:
 
 
 def _first_of(args: Sequence[Node], server: Server) -> _Source | None:
+    raising = bool(args) and _raises(args[-1], server)
+    if raising:
+        args = args[:-1]
     found = [_session(a, server) for a in args]
     settings = [s for f in found if f is not None for s in f.settings]
     if not settings or any(f is None and a.kind != "CONST" for f, a in zip(found, args, strict=True)):
         return None
     fixed = any(a.kind == "CONST" and a.text("constisnull") == "false" for a in args)
     traits = frozenset(t for f in found if f is not None for t in f.traits)
+    traits |= {"raises"} if raising else set()
     return _Source(tuple(settings), traits | {"fallback"} if fixed else traits)
+
+
+def _raises(node: Node, server: Server) -> bool:
+    """A call of the function that only raises, and is asked where nothing else says who the tenant is."""
+    while node.kind in ("RELABELTYPE", "COERCEVIAIO", "COERCETODOMAIN") and (inner := node.node("arg")):
+        node = inner
+    return node.kind == "FUNCEXPR" and _ours(server.functions.get(node.number("funcid"))) == "no_tenant"
+
+
+def _ours(function: Function | None) -> str:
+    """Which of Tenantry's own functions it is, to the letter; empty for any other."""
+    if function is None or function.volatility != "s" or not function.pinned:
+        return ""
+    found = context.recognise(function.source)
+    if found is None or (found[0] == "current_tenant" and not function.definer):
+        return ""
+    return found[0]
 
 
 def _called(node: Node, server: Server) -> _Source | None:
@@ -244,6 +270,9 @@ def _body(function: Function | None, server: Server) -> _Source | None:
     """A function that only hands on a setting. An IMMUTABLE one does not: its value stays in cached plans."""
     if function is None or function.volatility == "i":
         return None
+    if _ours(function) == "current_tenant":
+        known = context.recognise(function.source)
+        return _Source((known[1],), frozenset({"nullif", "signed"})) if known else None
     if function.body:
         tree = parse(function.body)
         return _selected(tree, server)

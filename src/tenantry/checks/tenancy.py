@@ -22,7 +22,7 @@ from tenantry.bugs import BUGS
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
-from tenantry.steps import resolvers, work
+from tenantry.steps import context, resolvers, work
 
 Rows = list[tuple[Any, ...]]
 _GUESS = Tenancy().column  # taken by name where no policy tells
@@ -52,6 +52,7 @@ class Known:
     kept: Mapping[int, tuple[str, ...]]
     policies: tuple[Mapping[str, Any], ...]
     unknown: tuple[str, ...]
+    context: tuple[int, ...] = ()  # functions that say the session's tenant, to the letter
 
     @property
     def trail(self) -> int | None:
@@ -107,8 +108,19 @@ def recognise(conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec 
         scopes=scopes,
         columns=columns,
         kept=_kept(spec, relations),
-        policies=tuple(_judged(readings, setting, columns, {o for o, p in _permissive(stored)})),
+        policies=tuple(
+            _judged(
+                readings,
+                setting,
+                columns,
+                {o for o, p in _permissive(stored)},
+                signed=spec is not None and context.signed(spec),
+            )
+        ),
         unknown=tuple(unknown),
+        context=tuple(
+            o for o, source in rows(conn, load("_context"), list(context.KINDS)) if context.recognise(source)
+        ),
     )
 
 
@@ -256,10 +268,18 @@ def _permissive(stored: Rows) -> Iterator[tuple[int, int]]:
 
 
 def _judged(
-    readings: _Readings, setting: str | None, columns: Mapping[int, int], permissive: set[int]
+    readings: _Readings,
+    setting: str | None,
+    columns: Mapping[int, int],
+    permissive: set[int],
+    *,
+    signed: bool,
 ) -> Iterator[Mapping[str, Any]]:
     """Every policy's readings, seen with what is known of its table and of the tables that it asks."""
-    own = {oid: _fitting(rel, using, setting, columns) for oid, (rel, using, _) in readings.items()}
+    own = {
+        oid: _fitting(rel, using, setting, columns, signed=signed)
+        for oid, (rel, using, _) in readings.items()
+    }
     tables: dict[int, list[Reading]] = {}
     for oid, (relation, _, _) in readings.items():
         using = own[oid]
@@ -269,14 +289,15 @@ def _judged(
         rel for rel, found in tables.items() if all(r.form in ("tenant", "through", "closed") for r in found)
     }
     for oid, (relation, _, check) in readings.items():
-        parts = {"using": own[oid], "check": _fitting(relation, check, setting, columns)}
+        parts = {"using": own[oid], "check": _fitting(relation, check, setting, columns, signed=signed)}
         yield {"oid": oid, "readings": {part: _written(r, safe) for part, r in parts.items()}}
 
 
 def _fitting(
-    relation: int, reading: Reading | None, setting: str | None, columns: Mapping[int, int]
+    relation: int, reading: Reading | None, setting: str | None, columns: Mapping[int, int], *, signed: bool
 ) -> Reading | None:
-    """A comparison counts only with the tenant's own column and setting."""
+    """A comparison counts only with the tenant's own column and setting, and where tenants are signed with what checks
+    the signature: any session can be in the state that another one takes for a tenant's."""
     if reading is None or reading.form not in ("tenant", "through", "null-rows"):
         return reading
     if reading.form == "null-rows":
@@ -288,7 +309,9 @@ def _fitting(
         traits += ("wrong-column",)
     if setting is not None and setting != reading.setting:
         traits += ("other-setting",)
-    return reading if traits == reading.traits else replace(reading, form="other", traits=traits)
+    if traits != reading.traits:
+        return replace(reading, form="other", traits=traits)
+    return replace(reading, form="fail-open") if signed and "signed" not in traits else reading
 
 
 def _written(reading: Reading | None, safe: set[int]) -> Mapping[str, Any] | None:
@@ -325,6 +348,7 @@ def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec:
                 if b.level
             ],
             "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
+            "context": known.context,
             "resolver": spec.roles.resolver if spec and spec.resolvers else None,
             "resolvers": [
                 {

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psycopg
 import typer
 
-from tenantry.cli import audit
+from tenantry.cli import audit, keys
 from tenantry.cli._signals import Terminated
 from tenantry.cli.apply import apply
 from tenantry.cli.check import check
@@ -78,6 +78,10 @@ _audit = typer.Typer(help=audit.HELP, no_args_is_help=True, rich_markup_mode=Non
 for inner in audit.VERBS:
     _audit.command(inner.__name__)(_verb(inner))
 app.add_typer(_audit, name="audit")
+_keys = typer.Typer(help=keys.HELP, no_args_is_help=True, rich_markup_mode=None)
+for name, told in keys.VERBS.items():
+    _keys.command(name)(_verb(told))
+app.add_typer(_keys, name="keys")
 
 
 def main() -> None:

@@ -8,11 +8,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from tenantry.attacks import ATTACKS, DOORS, Probe, pooler, shadow
+from tenantry.attacks import ATTACKS, DOORS, Probe, forge, pooler, shadow
 from tenantry.checks import all_checks
 from tenantry.mutations import worlds
 from tenantry.trial import Mutation
 
+# What no database here shows, and why.
+ASIDE = {forge.NAME: "no database of the self-test signs its tenants"}
 _KEYS = {"name", "sql", "finds", "also", "breaches", "beside", "repair", "since"}
 
 

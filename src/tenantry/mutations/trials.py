@@ -14,6 +14,7 @@ from tenantry.checks import all_checks
 from tenantry.finding import Outcome, Review
 from tenantry.mutations import pgbouncer, worlds
 from tenantry.mutations.scratch import restore
+from tenantry.mutations.suite import ASIDE
 from tenantry.mutations.worlds import World
 from tenantry.session import Conn
 from tenantry.trial import Layer, Mutation, Trial, Verdict
@@ -207,4 +208,4 @@ def unshown(trials: Sequence[Trial], version: int) -> tuple[str, ...]:
     asked = [c.slug for c in all_checks() if version >= c.since * 10_000]
     asked += [a.NAME for a in (*ATTACKS, *DOORS)]
     aside = {line.partition(":")[0] for line in left_out(trials)}
-    return tuple(sorted(set(asked) - shown(trials) - aside))
+    return tuple(sorted(set(asked) - shown(trials) - aside - set(ASIDE)))

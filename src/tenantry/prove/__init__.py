@@ -25,6 +25,7 @@ from tenantry.names import QName, display, qualified
 from tenantry.prove import run, tell
 from tenantry.prove.ground import Ground, declared, listed
 from tenantry.prove.recognise import recognised
+from tenantry.prove.signing import signed
 from tenantry.session import LOCK_TIMEOUT, Conn, connect
 from tenantry.spec import Spec
 
@@ -193,7 +194,7 @@ def _attacked(request: _Request) -> _Found:
         app = application(stack, admin.conn, request.dsn, request.app_dsn, role, catalog)
         if app is None or spec is not None:
             assert spec is not None  # without one, the role is there
-            ground = declared(spec, catalog)
+            ground = signed(admin.conn, spec, declared(spec, catalog))
         else:
             _refuse_bound(admin.conn, [t.qname for t in catalog.tables])
             ground = recognised(admin, app, catalog, request.how, request.shared)

@@ -12,7 +12,7 @@ from tenantry.conversion import reconcile
 from tenantry.finding import Finding, Outcome
 from tenantry.names import QName, display
 from tenantry.spec import Spec
-from tenantry.steps import resolvers
+from tenantry.steps import context, resolvers
 
 _LISTED = 8  # names in one sentence
 
@@ -50,7 +50,11 @@ def declared(spec: Spec, catalog: Catalog) -> Ground:
         targets=targets,
         tenants=next((t for t in targets if t.kind == "tenants"), None),
         scopes=scopes,
-        exempt=frozenset(f.qname for f in catalog.functions if resolvers.is_resolver(conversion, f)),
+        exempt=frozenset(
+            f.qname
+            for f in catalog.functions
+            if resolvers.is_resolver(conversion, f) or context.is_ours(conversion, f)
+        ),
         findings=tuple(Finding("target", "error", display(name), why) for name, why in unfit),
         left_out=tuple(_left_out(spec, catalog, resolvers.exemption(conversion))),
     )

@@ -8,6 +8,7 @@ from tenantry.errors import ExemptRole, MixedTenants, NoTenant, TenantError, Unk
 from tenantry.runtime.binding import Binding
 from tenantry.runtime.guard import guard, guard_async
 from tenantry.runtime.scope import Scope, carry, current, current_or_none, no_tenant, tenant
+from tenantry.runtime.signing import Signer
 
 __all__ = [
     "Binding",
@@ -15,6 +16,7 @@ __all__ = [
     "MixedTenants",
     "NoTenant",
     "Scope",
+    "Signer",
     "TenantError",
     "UnknownTenant",
     "WorkRefused",

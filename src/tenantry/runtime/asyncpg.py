@@ -47,6 +47,8 @@ class _Protocol:
         if inside:
             self.state.check()
             return await self._real.query(query, timeout)
+        if self.state.signs:  # the value is a parameter, which this protocol does not know
+            return await self.run(lambda: self._real.query(query, timeout))
         # What one message holds is one transaction, or begins with one if it says BEGIN somewhere.
         return await self._open(f"{self._opening(None)}; {query}", timeout)
 
@@ -101,9 +103,24 @@ class _Protocol:
                 await self.recover()
 
     async def _open(self, statements: str, timeout: Any) -> Any:
+        entry = self.state.entry()
         status = await self._real.query(statements, timeout)
+        if entry is not None:
+            await self._enter(*entry, timeout)
         self.state.swept = True
         return status
+
+    async def _enter(self, statement: str, value: str, timeout: Any) -> None:
+        """Bind the transaction to a signed value, which travels as a parameter. A refusal ends it."""
+        try:
+            prepared = await self._real.prepare("", statement, timeout, record_class=asyncpg.Record)
+            await self._real.bind_execute(prepared, (value,), "", 0, False, timeout)
+        except BaseException:
+            with suppress(Exception):  # the caller sees what went wrong first
+                if self._real._is_cancelling():
+                    await self._real._wait_for_cancellation()
+                await self._real.query("ROLLBACK", None)
+            raise
 
     def _opening(self, begin: str | None) -> str:
         return "; ".join(self.state.opening(begin, fixed_plans=lambda: self._fixed_plans))

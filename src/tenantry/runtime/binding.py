@@ -17,6 +17,7 @@ from typing import Literal
 
 from tenantry.errors import MixedTenants, TenantError
 from tenantry.runtime import scope
+from tenantry.runtime.signing import Signer
 
 SETTING = "app.current_tenant_id"
 # A statement without parameters gets one plan for the session whatever this says; see `State.opening`.
@@ -45,12 +46,14 @@ class Binding:
     """What connections write at the beginning of each transaction.
 
     ``setting`` is the one that the policies read. ``unscoped`` says what work outside of a scope gets: "raise"
-    raises NoTenant, "empty" runs with the empty setting, under which tenant tables show no row.
+    raises NoTenant, "empty" runs with the empty setting, under which tenant tables show no row. ``signer`` signs the
+    tenant, where the spec says so.
     Raises TenantError for a setting that is not a qualified name.
     """
 
     setting: str = SETTING
     unscoped: Literal["raise", "empty"] = "raise"
+    signer: Signer | None = None
 
     def __post_init__(self) -> None:
         if not _SETTING.fullmatch(self.setting):
@@ -103,6 +106,11 @@ class State:
         """Whether the statement at hand needs no scope."""
         return self.new or _own_work.get()
 
+    @property
+    def signs(self) -> bool:
+        """Whether the tenant of the work of now is signed. Raises NoTenant."""
+        return self.binding.signer is not None and bool(self.wanted())
+
     def wanted(self) -> str:
         """The value for the statement at hand. Raises NoTenant."""
         return "" if self.free else self.binding.wanted()
@@ -123,7 +131,16 @@ class State:
             sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans() else ()), "COMMIT")
         self.bound = wanted
         start = (begin,) if begin else ()
-        return (*sweep, *start, self.binding.assignment(wanted), *self._context(), CUSTOM_PLANS)
+        plain = "" if self.binding.signer else wanted
+        return (*sweep, *start, self.binding.assignment(plain), *self._context(), CUSTOM_PLANS)
+
+    def entry(self) -> tuple[str, str] | None:
+        """What follows :meth:`opening` where the tenant is signed: a statement and its parameter; else None.
+
+        The value is a parameter because every session of the role sees the text of the others' statements.
+        """
+        signer = self.binding.signer
+        return (signer.statement, signer.value(self.bound)) if signer and self.bound else None
 
     def _context(self) -> tuple[str, ...]:
         """Who works, and for which request."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, ClassVar
 
 import psycopg
@@ -22,7 +23,7 @@ from tenantry.runtime.binding import Binding, State, ends, own_work
 if not all(hasattr(psycopg.BaseConnection, name) for name in ("_exec_command", "_start_query")):
     raise ImportError(f"psycopg {psycopg.__version__} is not one that tenantry.runtime knows; use 3.2 or 3.3")
 
-_DONE, _IDLE = pq.ExecStatus.COMMAND_OK, pq.TransactionStatus.IDLE
+_DONE, _IDLE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK), pq.TransactionStatus.IDLE
 # What psycopg asks for itself, beside what ends something.
 _OWN = ("PREPARE TRANSACTION ", "SELECT 1 FROM pg_catalog.pg_cursors ")
 
@@ -81,19 +82,33 @@ class _Scoped:
     def _open(self, begin: bytes) -> PQGen[None]:
         """Begin a transaction and bind it: one message, or one trip of the pipeline."""
         statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans)
+        entry = self.tenantry_state.entry()
         if self._pipeline:
             for statement in statements:
                 yield from super()._exec_command(statement.encode())  # type: ignore[misc]
+            if entry is not None:
+                send = partial(self.pgconn.send_query_params, entry[0].encode(), [entry[1].encode()])
+                self._pipeline.command_queue.append(send)
+                self._pipeline.result_queue.append(None)
             if not self.tenantry_state.swept:
                 yield from self._pipeline._sync_gen()
         else:
             self._check_connection_ok()  # type: ignore[attr-defined]
             self.pgconn.send_query("; ".join(statements).encode())
-            results = yield from generators.execute(self.pgconn)
-            for result in results:
-                if result.status != _DONE:
-                    raise psycopg.errors.error_from_result(result)
+            yield from self._answered()
+            if entry is not None:
+                self.pgconn.send_query_params(entry[0].encode(), [entry[1].encode()])
+                yield from self._answered()
         self.tenantry_state.swept = True
+
+    def _answered(self) -> PQGen[None]:
+        """Wait until the server has done what was sent. A refusal ends the transaction that was to be opened."""
+        for result in (yield from generators.execute(self.pgconn)):
+            if result.status not in _DONE:
+                error = psycopg.errors.error_from_result(result)
+                if self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                    yield from super()._exec_command(b"ROLLBACK")  # type: ignore[misc]
+                raise error
 
     def _has_fixed_plans(self) -> bool:
         """Whether statements without parameters are prepared in this session."""

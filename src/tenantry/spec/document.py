@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -44,6 +44,19 @@ class Tenancy(Model):
         pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$",
         description="The setting that carries the tenant.",
     )
+    context: Literal["plain", "signed"] = Field(
+        default="plain",
+        description="plain: the setting holds the tenant, and whoever may run SQL may set it · "
+        "signed: it holds the tenant, an end and an HMAC that only the server checks.",
+    )
+    missing: Literal["hide", "raise"] = Field(
+        default="hide",
+        description="What work without a tenant meets: hide: no rows · raise: an error of the server.",
+    )
+    functions: Name = Field(
+        default="tenant_context",
+        description="For signed, or raise: the schema of what policies then ask; made if it is not there.",
+    )
     schemas: tuple[Name, ...] = Field(
         default=("public",), min_length=1, description="The schemas to convert; no other is touched."
     )
@@ -65,6 +78,10 @@ class Roles(Model):
     resolver: Name = Field(
         default="tenant_resolver",
         description="NOLOGIN role that resolvers run as; made where the spec has any.",
+    )
+    context: Name = Field(
+        default="tenant_context",
+        description="For context signed, or missing raise: NOLOGIN role that owns what policies ask, and the keys.",
     )
     system: Name | None = Field(
         default=None,

@@ -13,6 +13,7 @@ from tenantry.conversion import Conversion, TenantTable
 from tenantry.names import free, literal, quote
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Constant
+from tenantry.steps import context
 
 
 def _constant(table: TenantTable) -> str | None:
@@ -37,7 +38,6 @@ def steps(c: Conversion) -> Iterator[Change]:
         if table.existing is not None:
             continue
         constant = _constant(table)
-        setting = c.spec.tenancy.setting
         filled = f"{literal(constant)}::{c.type}" if fills_itself(c, table) else None
         why = "Rows written meanwhile take the session's tenant"
         why += (
@@ -52,7 +52,7 @@ def steps(c: Conversion) -> Iterator[Change]:
             why=f"{table.label} belongs to tenants. {why}",
             apply=(
                 ddl.add_column(table.qname, table.column, c.type, filled),
-                ddl.set_default(table.qname, table.column, ddl.tenant_default(setting, c.type, constant)),
+                ddl.set_default(table.qname, table.column, context.default(c, constant)),
             ),
             verify=verify.query(verify.column(table.qname, table.column)),
             revert=(ddl.drop_column(table.qname, table.column), *_restored_defaults(c, table)),
@@ -70,15 +70,9 @@ def _restored_defaults(c: Conversion, root: TenantTable) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def expected_default(c: Conversion) -> tuple[str, ...]:
-    """How the server deparses the final default."""
-    text = f"NULLIF(current_setting({literal(c.spec.tenancy.setting)}::text, true), ''::text)"
-    return (text,) if c.textual else (f"({text})::{c.type}",)
-
-
 def final_defaults(c: Conversion) -> Iterator[Change]:
     """The column's default is the session's tenant, nothing else."""
-    expected = expected_default(c)
+    expected = context.expected_default(c)
     phase = Phase.CUTOVER if c.online else Phase.HARDEN
     for table in c.roots:
         members = c.members(table)
@@ -90,11 +84,7 @@ def final_defaults(c: Conversion) -> Iterator[Change]:
             phase=phase,
             object=table.label,
             why="A new row takes the tenant of the session; without one it is refused.",
-            apply=(
-                ddl.set_default(
-                    table.qname, table.column, ddl.tenant_default(c.spec.tenancy.setting, c.type)
-                ),
-            ),
+            apply=(ddl.set_default(table.qname, table.column, context.default(c)),),
             verify=verify.query(
                 *(
                     verify.default(t.qname, t.column, expected)

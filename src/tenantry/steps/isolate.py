@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from tenantry import ddl, verify
 from tenantry.catalog import Policy, Table
 from tenantry.conversion import Conversion, TenantTable
-from tenantry.names import QName, display, literal, qualified, quote, spell
+from tenantry.names import QName, display, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
-from tenantry.steps import observe, resolvers, work
+from tenantry.steps import context, observe, resolvers, work
 from tenantry.steps.backfill import link
 from tenantry.steps.keys import candidates, scope
 
@@ -23,15 +23,12 @@ POLICY = "tenant_isolation"
 
 
 def _comparison(c: Conversion, column: str) -> str:
-    return f"{quote(column)} = {ddl.tenant_value(c.spec.tenancy.setting, c.type)}"
+    return f"{quote(column)} = {context.value(c)}"
 
 
 def expected(c: Conversion, column: str) -> tuple[str, ...]:
     """How the server deparses the canonical policy on a column: as it is, or below a domain or a length."""
-    value = f"current_setting({literal(c.spec.tenancy.setting)}::text, true)"
-    base = "text"
-    if not c.textual:
-        value, base = f"(NULLIF({value}, ''::text))::{c.type}", c.type
+    value, base = context.expected(c), "text" if c.textual else c.type
     return (f"({column} = {value})", f"(({column})::{base} = {value})")
 
 
@@ -228,7 +225,8 @@ def _isolate(
     apply += [] if table.row_security else [ddl.row_security(name, "ENABLE")]
     apply += [] if table.forced else [ddl.row_security(name, "FORCE")]
     label = display(name)
-    done = [verify.row_security(name), verify.policy(name, POLICY, forms)]
+    says = "" if forms else f" = {context.expected(c)})"
+    done = [verify.row_security(name), verify.policy(name, POLICY, forms, says)]
     done += [verify.negate(verify.any_policy(name, p.name)) for p in dropped]
     yield Change(
         id=f"{phase}.{label}.isolate",

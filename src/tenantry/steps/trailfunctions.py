@@ -15,6 +15,7 @@ from tenantry.conversion import Conversion
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Phase
 from tenantry.spec import ACTION, ACTION_LENGTH, RESERVED
+from tenantry.steps import context
 from tenantry.steps.events import ACTOR, ADDRESS, OUTCOMES, OWN_POLICY, PERSONAL, READ_POLICY, Trail, trail
 
 MOST_BYTES = 65536  # of each JSON value of an event
@@ -96,10 +97,16 @@ def scope(t: Trail) -> dict[str, str]:
         return f"nullif(current_setting({literal(name)}, true), '')"
 
     return {
-        "tenant_id": cast("tenant_id", setting(t.c.spec.tenancy.setting)),
+        "tenant_id": _session_tenant(t),
         "actor_id": cast("actor_id", setting(ACTOR)),
         "ip_address": cast("ip_address", setting(ADDRESS)),
     }
+
+
+def _session_tenant(t: Trail) -> str:
+    """The session's tenant, in the type of the trail's column."""
+    found, type_ = context.default(t.c), t.type("tenant_id")
+    return found if type_ == t.c.type else f"({found})::{type_}"
 
 
 def insert(t: Trail, values: dict[str, str], then: str = "") -> str:

@@ -1,6 +1,6 @@
 """Django's PostgreSQL engine on scoped connections: each transaction and each lone statement is bound.
 
-``OPTIONS = {"tenantry": {"setting": …, "unscoped": "raise" | "empty", "guard": True}}``. In autocommit mode a
+``OPTIONS = {"tenantry": {"setting": …, "unscoped": "raise" | "empty", "signer": …, "guard": True}}``. In autocommit mode a
 statement of Django's cursors gets a transaction of its own; what goes to the driver's cursor itself raises.
 """
 
@@ -23,7 +23,7 @@ if not psycopg_any.is_psycopg3:
         "tenantry.runtime.django needs psycopg 3; uninstall psycopg2 or install psycopg"
     )
 
-KEYS = ("setting", "unscoped", "guard")
+KEYS = ("setting", "unscoped", "signer", "guard")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Django has no types

@@ -1,0 +1,421 @@
+"""What a session says of its tenant, as policies and defaults read it: a setting, signed or not, hidden or raised.
+
+Plain, the setting holds the tenant. Signed, it holds ``MAC.KEY.UNTIL.TENANT``, which a function checks that runs as
+a role of its own: only that role reads the keys. The MAC is HMAC-SHA-256 (RFC 2104) in the server's own sha256().
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tenantry import ddl, verify
+from tenantry.catalog import Function, textual
+from tenantry.conversion import Conversion
+from tenantry.names import QName, display, literal, qualified, quote
+from tenantry.plan import Change, Lock, Phase
+from tenantry.spec import Spec
+from tenantry.steps import observe
+
+CONFIG = ("search_path=pg_catalog, pg_temp",)
+MOST_SECONDS = (
+    900  # how far ahead the end of a value may be: a clock that is wrong makes none that is good for ever
+)
+# One call takes about 6 µs, some hundred times what the planner takes an operator for; told so, it prefers an index,
+# which asks once per scan, to a filter, which asks for each row.
+_COST = 1000
+_MAC = 64  # characters
+_SQLSTATE = "42501"  # insufficient_privilege, as when a policy's check refuses a row
+
+_SHAPE = f"^[0-9a-f]{{{_MAC}}}[.]"
+UNSIGNED = "unsigned"  # the row of keys that says until when values without a signature are taken, too
+
+Kind = Literal["current_tenant", "no_tenant", "enter", "sign"]
+KINDS: tuple[Kind, ...] = ("current_tenant", "no_tenant", "enter")  # those that everybody may call
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """One of the functions. ``open``: everybody may call it, since policies run with the rights of who asks."""
+
+    name: QName
+    arguments: str
+    returns: str
+    how: str
+    body: str
+    why: str
+    open: bool = True
+
+    @property
+    def signature(self) -> str:
+        """Quoted SQL, with the types of the arguments."""
+        types = ", ".join(a.split()[1] for a in self.arguments.split(", ") if a)
+        return f"{qualified(self.name)}({types})"
+
+
+# Expressions
+
+
+def signed(spec: Spec) -> bool:
+    """True where the setting holds a signed value."""
+    return spec.tenancy.context == "signed"
+
+
+def raises(spec: Spec) -> bool:
+    """True where work without a tenant raises."""
+    return spec.tenancy.missing == "raise"
+
+
+def at(spec: Spec, name: str) -> QName:
+    """A name in the schema of these functions."""
+    return QName(spec.tenancy.functions, name)
+
+
+def _call(spec: Spec, kind: Kind) -> str:
+    return f"{qualified(at(spec, kind))}()"
+
+
+def _setting(spec: Spec) -> str:
+    return f"current_setting({literal(spec.tenancy.setting)}, true)"
+
+
+def value(c: Conversion) -> str:
+    """The tenant of the session, as a policy compares it.
+
+    Bare for text: the planner then estimates with the tenant's own statistics. A cast to a limited length would
+    cut a longer setting down to some other tenant. Typed keys need NULLIF, because after SET LOCAL ends the
+    setting reads as an empty string, which is no uuid or number. What raises comes last in a COALESCE, which the
+    server asks only while there is no tenant.
+    """
+    spec, cast = c.spec, "" if c.textual else f"::{c.type}"
+    if signed(spec):
+        found = _call(spec, "current_tenant")
+        return f"coalesce({found}, {_call(spec, 'no_tenant')}{cast})" if raises(spec) else found
+    if raises(spec):
+        return f"coalesce(nullif({_setting(spec)}, ''), {_call(spec, 'no_tenant')}){cast}"
+    return f"nullif({_setting(spec)}, ''){cast}" if cast else _setting(spec)
+
+
+def expected(c: Conversion) -> str:
+    """How the server deparses :func:`value`."""
+    spec = c.spec
+    setting = f"current_setting({literal(spec.tenancy.setting)}::text, true)"
+    text = f"NULLIF({setting}, ''::text)"
+    mine, none = (f"{display_function(at(spec, n))}()" for n in ("current_tenant", "no_tenant"))
+    if signed(spec):
+        last = none if c.textual else f"({none})::{c.type}"
+        return f"COALESCE({mine}, {last})" if raises(spec) else mine
+    if raises(spec):
+        found = f"COALESCE({text}, {none})"
+        return found if c.textual else f"({found})::{c.type}"
+    return setting if c.textual else f"({text})::{c.type}"
+
+
+def display_function(name: QName) -> str:
+    """A name as the server deparses it where its schema is not in the search path."""
+    return ".".join(p if re.fullmatch(r"[a-z_][a-z0-9_]*", p) else quote(p) for p in name)
+
+
+def default(c: Conversion, otherwise: str | None = None) -> str:
+    """The default of the tenant column: the session's tenant, else ``otherwise``, else NULL (refused by NOT NULL)."""
+    found = _call(c.spec, "current_tenant") if signed(c.spec) else f"nullif({_setting(c.spec)}, '')"
+    if signed(c.spec):
+        return found if otherwise is None else f"coalesce({found}, {literal(otherwise)}::{c.type})"
+    if otherwise is not None:
+        found = f"coalesce({found}, {literal(otherwise)})"
+    return found if c.textual else f"({found})::{c.type}"
+
+
+def expected_default(c: Conversion) -> tuple[str, ...]:
+    """How the server deparses the final default."""
+    if signed(c.spec):
+        return (f"{display_function(at(c.spec, 'current_tenant'))}()",)
+    text = f"NULLIF(current_setting({literal(c.spec.tenancy.setting)}::text, true), ''::text)"
+    return (text,) if c.textual else (f"({text})::{c.type}",)
+
+
+# Functions
+
+
+def hmac(inner: str, outer: str, message: str) -> str:
+    """SQL for HMAC-SHA-256 of a bytea under the key whose two pads (key, XOR 0x36 or 0x5c) are ``inner`` and ``outer``."""
+    return f"sha256({outer} || sha256({inner} || {message}))"
+
+
+def _bytes(text: str) -> str:
+    return f"convert_to({text}, 'UTF8')"
+
+
+def check(setting: str, keys: QName, type_: str) -> str:
+    """The body of current_tenant().
+
+    The keys stay columns of one query: as variables they could show up in a plan that debug_print_plan prints. Both
+    MACs are hashed once more under the key before they are compared, so that how long that takes tells nothing.
+    The end is compared with the beginning of the transaction, which a long one therefore outlives.
+    """
+    mac = _bytes(f"encode({hmac('k.inner_pad', 'k.outer_pad', _bytes('payload'))}, 'hex')")
+    given = _bytes(f"left(value, {_MAC})")
+    tenant = "substr(payload, length(split_part(payload, '.', 1)) + length(split_part(payload, '.', 2)) + 3)"
+    cast = "" if type_ == "text" else f"::{type_}"
+    name = literal(setting)
+    return f"""
+DECLARE
+  value text := current_setting({name}, true);
+  payload text := substr(value, {_MAC + 2});
+  until bigint;
+BEGIN
+  IF value IS NULL OR value = '' THEN
+    RETURN NULL;
+  END IF;
+  PERFORM FROM {qualified(keys)} AS k
+  WHERE k.id = split_part(payload, '.', 1) AND (k.until IS NULL OR k.until > now())
+    AND sha256(k.outer_pad || {mac}) = sha256(k.outer_pad || {given});
+  IF NOT FOUND THEN
+    IF value !~ '{_SHAPE}' AND EXISTS (SELECT FROM {qualified(keys)} AS k WHERE k.id = {literal(UNSIGNED)} AND k.until > now()) THEN
+      RETURN value{cast};
+    END IF;
+    RAISE EXCEPTION '%: its value is not signed with a key of this database', {name} USING ERRCODE = '{_SQLSTATE}',
+      HINT = 'Sign the tenant in the application, with a key that tenantry keys lists.';
+  END IF;
+  until := split_part(payload, '.', 2)::bigint;
+  IF until NOT BETWEEN extract(epoch FROM now()) AND extract(epoch FROM now()) + {MOST_SECONDS} THEN
+    RAISE EXCEPTION '%: its signed value is good until %, and this transaction began at %', {name},
+      to_timestamp(until), now() USING ERRCODE = '{_SQLSTATE}',
+      HINT = 'Sign anew for each transaction, for at most {MOST_SECONDS} seconds; if that is done, compare the clocks.';
+  END IF;
+  RETURN {tenant}{cast};
+END
+"""
+
+
+def _enter(setting: str) -> str:
+    return f"""
+BEGIN
+  PERFORM set_config({literal(setting)}, value, true);
+END
+"""
+
+
+def _sign(keys: QName) -> str:
+    mac = hmac("k.inner_pad", "k.outer_pad", _bytes("p.payload"))
+    return f"""
+  SELECT encode({mac}, 'hex') || '.' || p.payload
+  FROM (
+    SELECT * FROM {qualified(keys)} WHERE inner_pad IS NOT NULL AND (until IS NULL OR until > now()) ORDER BY created_at DESC LIMIT 1
+  ) AS k
+  CROSS JOIN LATERAL (
+    SELECT k.id || '.' || floor(extract(epoch FROM now()) + seconds)::bigint || '.' || tenant AS payload
+  ) AS p
+"""
+
+
+def _no_tenant(setting: str) -> str:
+    return f"""
+BEGIN
+  IF pg_has_role(current_user, to_regrole({literal(observe.ROLE)})::oid, 'USAGE') THEN
+    RETURN NULL;  -- in observe mode nothing is taken away yet
+  END IF;
+  RAISE EXCEPTION '% is not set, and this work belongs to a tenant', {literal(setting)} USING ERRCODE = '{_SQLSTATE}',
+    HINT = 'Begin the transaction inside a tenant''s scope; a role for work across tenants needs BYPASSRLS.';
+END
+"""
+
+
+def _definer(language: str, volatility: str) -> str:
+    return f"LANGUAGE {language} {volatility} SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+
+
+def routines(c: Conversion) -> list[Routine]:
+    """The functions that the spec needs."""
+    spec = c.spec
+    setting, keys = spec.tenancy.setting, at(spec, "keys")
+    stable = f"STABLE PARALLEL SAFE COST {_COST}"
+    type_ = "text" if textual(c.type) else c.type
+    found = []
+    if signed(spec):
+        found += [
+            Routine(
+                at(spec, "current_tenant"), "", type_, _definer("plpgsql", stable), check(setting, keys, type_),
+                f"Policies ask it for the tenant of the session: it checks who signed {setting}, and for how long.",
+            ),
+            Routine(
+                at(spec, "enter"), "value text", "void", _definer("plpgsql", "VOLATILE"), _enter(setting),
+                f"Sets {setting} for the transaction: takes a parameter, which no other session sees, and needs no set_config.",
+            ),
+            Routine(
+                at(spec, "sign"), "tenant text, seconds integer", "text", _definer("sql", "STABLE STRICT"), _sign(keys),
+                "Signs a value by hand, for administrators.", open=False,
+            ),
+        ]  # fmt: skip
+    if raises(spec):
+        found.append(
+            Routine(
+                at(spec, "no_tenant"), "", "text",
+                "LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp",
+                _no_tenant(setting), "Policies ask it where there is no tenant: it raises.",
+            )
+        )  # fmt: skip
+    return found
+
+
+_SIGNED = re.compile(r"current_setting\('((?:[^']|'')+)', true\);.*?PERFORM FROM ([^\n]+) AS k\n.*\+ 3\)(?:::([^;]+))?;\nEND\n\Z", re.DOTALL)  # fmt: skip
+_ENTERING = re.compile(r"PERFORM set_config\('((?:[^']|'')+)', value, true\)")
+_RAISING = re.compile(r"RAISE EXCEPTION '% is not set, and this work belongs to a tenant', '((?:[^']|'')+)' USING")  # fmt: skip
+
+
+def recognise(source: str) -> tuple[Kind, str] | None:
+    """Which of these functions a body is, to the letter, and the setting that it reads; None for any other."""
+    if (found := _SIGNED.search(source)) is not None:
+        setting, table = found[1].replace("''", "'"), found[2]
+        parts = re.fullmatch(r'"((?:[^"]|"")+)"\."((?:[^"]|"")+)"', table)
+        if parts is None:
+            return None
+        keys = QName(*(p.replace('""', '"') for p in parts.groups()))
+        return ("current_tenant", setting) if check(setting, keys, found[3] or "text") == source else None
+    if (found := _ENTERING.search(source)) is not None:
+        setting = found[1].replace("''", "'")
+        return ("enter", setting) if _enter(setting) == source else None
+    if (found := _RAISING.search(source)) is not None:
+        setting = found[1].replace("''", "'")
+        return ("no_tenant", setting) if _no_tenant(setting) == source else None
+    return None
+
+
+# What keeps them from being made
+
+
+def wanted(spec: Spec) -> bool:
+    """True where any of the functions is needed."""
+    return signed(spec) or raises(spec)
+
+
+def problems(c: Conversion) -> Iterator[str]:
+    """A schema or a role that is taken, or that the application could be."""
+    if not wanted(c.spec):
+        return
+    role, schema = c.spec.roles.context, c.spec.tenancy.functions
+    known = c.catalog.roles_by_name.get(role)
+    if signed(c.spec) and c.spec.roles.support is not None:
+        yield f'[roles] support: {c.spec.roles.support} says in SQL which tenant it looks after, which signed tenants do not let anybody; remove support, or context = "signed"'
+    if role in (c.spec.roles.app, c.spec.roles.owner, c.spec.roles.resolver):
+        yield f"[roles]: context is {role}, which has another part; name a role of its own"
+    if known is not None and (known.login or known.superuser or known.bypass_rls):
+        what = "can log in" if known.login else "is bound by no policy"
+        yield f"role {role}: {what}, and would own the keys that tenants are signed with; name a NOLOGIN role in [roles] context"
+    for member in c.catalog.roles:
+        if role in member.member_of and not member.superuser:
+            yield f"role {member.name}: is a member of {role}, which owns the keys that tenants are signed with; REVOKE {quote(role)} FROM {quote(member.name)}"
+    found = next((s for s in c.catalog.schemas if s.name == schema), None)
+    if found is not None and found.owner != role:
+        yield f"schema {schema}: is already there and belongs to {found.owner}; name another in [tenancy] functions, or give it to {role}"
+
+
+# Steps
+
+
+def steps(c: Conversion) -> Iterator[Change]:
+    """The role, the schema, the keys and the functions; before anything whose default or policy asks them."""
+    if not wanted(c.spec):
+        return
+    yield from _role(c)
+    yield from _schema(c)
+    if signed(c.spec):
+        yield from _keys(c)
+    for routine in routines(c):
+        yield from _routine(c, routine)
+
+
+def _role(c: Conversion) -> Iterator[Change]:
+    name = c.spec.roles.context
+    if name not in c.catalog.roles_by_name:
+        yield Change(
+            id=f"tenants.role.{name}", phase=Phase.TENANTS, object=name,
+            why="Owns what policies ask for the tenant, and nobody is it.",
+            apply=(ddl.create_role(name, login=False),), verify=verify.query(verify.role(name)),
+            revert=(ddl.drop_role(name),),
+        )  # fmt: skip
+
+
+def _schema(c: Conversion) -> Iterator[Change]:
+    schema, role = c.spec.tenancy.functions, c.spec.roles.context
+    known = next((s for s in c.catalog.schemas if s.name == schema), None)
+    if known is None:
+        yield Change(
+            id=f"tenants.schema.{schema}", phase=Phase.TENANTS, object=schema,
+            why=f"What policies ask for the tenant is in a schema that {role} owns; every role reaches it.",
+            apply=(ddl.create_schema(schema, role), ddl.grant("SCHEMA", quote(schema), ["USAGE"], "")),
+            verify=verify.query(verify.schema(schema)), revert=(ddl.drop_schema(schema),),
+        )  # fmt: skip
+
+
+def _keys(c: Conversion) -> Iterator[Change]:
+    keys, role, app = at(c.spec, "keys"), c.spec.roles.context, c.spec.roles.app
+    known = c.catalog.by_name.get(keys)
+    if known is not None and known.owner == role:
+        return
+    others = [
+        "",
+        *([app] if app in c.catalog.roles_by_name else []),
+    ]  # default privileges may have given them some
+    yield Change(
+        id=f"tenants.{display(keys)}", phase=Phase.TENANTS, object=display(keys),
+        why=f"The keys that tenants are signed with, which only {role} reads; tenantry keys makes one.",
+        apply=(
+            *((_create_keys(keys),) if known is None else ()),
+            *(ddl.revoke("TABLE", qualified(keys), ["ALL"], other) for other in others),
+            ddl.own(keys, role),
+        ),
+        verify=verify.query(verify.relation(keys), verify.owned(keys, role), verify.owner_only(keys)),
+        revert=(f"DROP TABLE {qualified(keys)}",) if known is None else (), lock=Lock.ACCESS_EXCLUSIVE if known else Lock.NONE,
+    )  # fmt: skip
+
+
+def _create_keys(keys: QName) -> str:
+    return (
+        f"CREATE TABLE {qualified(keys)} (\n"
+        "  id text PRIMARY KEY CHECK (id ~ '^[a-z0-9]+$'),\n"
+        "  inner_pad bytea CHECK (length(inner_pad) = 64),\n"
+        "  outer_pad bytea CHECK (length(outer_pad) = 64),\n"
+        "  created_at timestamp with time zone NOT NULL DEFAULT now(),\n"
+        "  until timestamp with time zone,\n"
+        f"  CHECK (CASE id WHEN {literal(UNSIGNED)} THEN until IS NOT NULL AND inner_pad IS NULL AND outer_pad IS NULL\n"
+        "    ELSE inner_pad IS NOT NULL AND outer_pad IS NOT NULL END)\n"
+        ")"
+    )
+
+
+def is_ours(c: Conversion, function: Function) -> bool:
+    """True for one of the functions, as it is to be."""
+    return any(
+        (function.qname, function.source) == (r.name, r.body)
+        and function.owner == c.spec.roles.context
+        and function.security_definer == ("SECURITY DEFINER" in r.how)
+        and function.config == CONFIG
+        and ("" in function.callers) == r.open
+        for r in (routines(c) if wanted(c.spec) else [])
+    )
+
+
+def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
+    role = c.spec.roles.context
+    known = [f for f in c.catalog.functions if f.qname == r.name]
+    if any(is_ours(c, f) for f in known):
+        return
+    rights = (
+        ddl.grant("FUNCTION", r.signature, ["EXECUTE"], "")
+        if r.open
+        else ddl.revoke("FUNCTION", r.signature, ["ALL"], "")
+    )
+    made = (
+        f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({r.arguments}) RETURNS {r.returns}\n{r.how}\n"
+        f"AS $context${r.body}$context$"
+    )
+    definer = "SECURITY DEFINER" in r.how
+    yield Change(
+        id=f"tenants.{display(r.name)}", phase=Phase.TENANTS, object=display(r.name), why=r.why,
+        apply=(made, ddl.own_function(r.signature, role), rights),
+        verify=verify.query(verify.asked(r.signature, r.body, role, definer=definer, everybody=r.open)),
+        revert=() if known else (f"DROP FUNCTION {r.signature}",),
+    )  # fmt: skip
