@@ -56,10 +56,10 @@ def never() -> bool:
     return False
 
 
-def connect(dsn: str, name: str) -> Conn:
+def connect(dsn: str, name: str, *, watched: bool = False) -> Conn:
     """An autocommit connection under that application name; ``dsn`` may be empty for libpq's environment.
 
-    Raises CatalogError when there is no server to talk to, or one older than PostgreSQL 15.
+    ``watched``: when this process is killed, the server soon ends what it is at, and rolls back. Raises CatalogError when there is no server to talk to, or one older than PostgreSQL 15.
     """
     try:
         # No prepared statements: a batch must be planned with the block numbers that it is given.
@@ -78,6 +78,9 @@ def connect(dsn: str, name: str) -> Conn:
             f"the server is PostgreSQL {version // 10000}.{version % 10000} and Tenantry needs "
             f"{MIN_VERSION // 10000} or newer; upgrade the server first"
         )
+    if watched:
+        with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
+            conn.execute("SET client_connection_check_interval = '2s'")
     return conn
 
 
@@ -87,11 +90,9 @@ def runner(dsn: str, verb: str, listen: Listener, stop: Callable[[], bool] = nev
 
     ``stop`` is asked between statements whether to go on. It closes at the end, whatever happens. Raises ApplyError while another session is at it.
     """
-    with contextlib.closing(connect(dsn, f"tenantry {verb}")) as conn:
+    with contextlib.closing(connect(dsn, f"tenantry {verb}", watched=True)) as conn:
         try:
             conn.execute(load("runner_session"))
-            with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every server's system
-                conn.execute("SET client_connection_check_interval = '2s'")
             _alone(conn)
             yield Session(conn, dsn, verb, listen, stop)
         except psycopg.Error as error:

@@ -190,7 +190,9 @@ def _attacked(request: _Request) -> _Found:
     spec, catalog = request.spec, request.catalog
     role = spec.roles.app if spec is not None else request.app_role or ""
     with contextlib.ExitStack() as stack:
-        admin = stack.enter_context(contextlib.closing(Wire(lambda: connect(request.dsn, "tenantry prove"))))
+        admin = stack.enter_context(
+            contextlib.closing(Wire(lambda: connect(request.dsn, "tenantry prove", watched=True)))
+        )
         app = application(stack, admin.conn, request.dsn, request.app_dsn, role, catalog)
         if app is None or spec is not None:
             assert spec is not None  # without one, the role is there
