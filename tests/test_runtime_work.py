@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -14,6 +15,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import StaticPool, create_engine, text
+from sqlalchemy.orm import Session
 
 from tenantry import apply, checks, introspect, planner, spec
 from tenantry.checks import Request
@@ -93,10 +96,10 @@ def world(request: pytest.FixtureRequest, server: Server) -> Iterator[World]:
         db = make()
         names = {name: db.role(name) for name in ("app", "system", "support", "recorder")}
         reader = f'reader = "{db.role("reader")}"' if extended else ""
-        text = SPEC.format(**names, events=request.param, reader=reader, writes=str(extended).lower())
+        toml = SPEC.format(**names, events=request.param, reader=reader, writes=str(extended).lower())
         with db.connect() as conn:
             conn.execute(BEFORE)
-            declared = spec.parse(text)
+            declared = spec.parse(toml)
             apply.apply(db.dsn, planner.plan(declared, introspect.read(conn), "online"))
             conn.execute(AFTER)
         yield World(db, declared, extended)
@@ -162,6 +165,26 @@ def test_what_fails_is_rolled_back_and_told(world: World) -> None:
     assert world.bodies() == ["a1", "a2", "b1"]
     assert [e["action"] for e in world.events()[count:]] == ["audit.system.begin", "audit.system.end"]
     assert world.events()[-1]["metadata"]["outcome"] == "failure"
+
+
+def test_an_error_that_nobody_sees_is_told(world: World) -> None:
+    """The server rolls the transaction back, whatever it is told at the end."""
+    with system(world) as conn:
+        conn.execute("UPDATE notes SET body = 'gone'")
+        with contextlib.suppress(psycopg.Error):
+            conn.execute("SELECT 1 / 0")
+    assert world.bodies() == ["a1", "a2", "b1"]
+    assert world.events()[-1]["metadata"]["outcome"] == "failure"
+
+
+def test_a_session_of_sqlalchemy_can_work_on_the_connection(world: World) -> None:
+    with support(world, "b") as conn:
+        engine = create_engine("postgresql+psycopg://", creator=lambda: conn, poolclass=StaticPool)
+        with Session(engine) as session:
+            for _ in range(2):
+                assert session.execute(text(READ)).all() == [("b1",)]
+                session.rollback()
+        engine.dispose()
 
 
 def test_a_lost_connection_is_told(world: World) -> None:
@@ -528,6 +551,8 @@ OPENED = "CREATE OR REPLACE FUNCTION audit.work_open() RETURNS boolean LANGUAGE 
         ("DROP POLICY tenant_support ON notes", "observe.notes.tenant_support"),
         ("DROP POLICY tenant_system ON tenants", "observe.tenants.tenant_system"),
         (OPENED, "harden.audit.work_open"),
+        ('GRANT TRUNCATE ON notes TO "{support}"', "observe.notes.{support}"),
+        ('GRANT DELETE ON tenants TO "{system}"', "observe.tenants.{system}"),
         ('REVOKE SELECT ON lines FROM "{support}"', 'observe.lines.{support}'),
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from tenantry.errors import UnknownTenant, WorkRefused
@@ -26,6 +27,8 @@ from tenantry.runtime.isolation import quoted_part
 from tenantry.runtime.psycopg import AsyncConnection, Connection
 
 WORK = "app.work_id"
+# Statements are not prepared: plans are made anew each time, and a pooler may not know them.
+_AS: dict[str, Any] = {"autocommit": True, "row_factory": tuple_row, "prepare_threshold": None}
 _ABSENT = {"3F000", "42883", "42501"}
 
 
@@ -181,7 +184,7 @@ class _Working(State):
 def _working(wanted: _Wanted, dsn: str) -> Iterator[Connection[TupleRow]]:
     binding = wanted.record.binding
     kind: type[Connection[TupleRow]] = type("Connection", (Connection,), {"binding": binding})
-    conn = kind.connect(dsn, autocommit=True, row_factory=tuple_row)
+    conn = kind.connect(dsn, **_AS)
     try:
         guard(conn, binding=binding)
         state, started = _Working(binding, new=True, wanted_=wanted), time.monotonic()
@@ -197,7 +200,8 @@ def _working(wanted: _Wanted, dsn: str) -> Iterator[Connection[TupleRow]]:
     try:
         with conn:
             yield conn
-        outcome = "success"
+            broken = _is_broken(conn)
+        outcome = "failure" if broken else "success"
     except BaseException as error:
         told = error
         raise
@@ -213,7 +217,7 @@ def _working(wanted: _Wanted, dsn: str) -> Iterator[Connection[TupleRow]]:
 async def _working_async(wanted: _Wanted, dsn: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
     binding = wanted.record.binding
     kind: type[AsyncConnection[TupleRow]] = type("AsyncConnection", (AsyncConnection,), {"binding": binding})
-    conn = await kind.connect(dsn, autocommit=True, row_factory=tuple_row)
+    conn = await kind.connect(dsn, **_AS)
     try:
         await guard_async(conn, binding=binding)
         state, started = _Working(binding, new=True, wanted_=wanted), time.monotonic()
@@ -229,7 +233,8 @@ async def _working_async(wanted: _Wanted, dsn: str) -> AsyncIterator[AsyncConnec
     try:
         async with conn:
             yield conn
-        outcome = "success"
+            broken = _is_broken(conn)
+        outcome = "failure" if broken else "success"
     except BaseException as error:
         told = error
         raise
@@ -239,6 +244,11 @@ async def _working_async(wanted: _Wanted, dsn: str) -> AsyncIterator[AsyncConnec
                 await own.execute(*wanted.end(state.id, outcome))
         except psycopg.Error as error:
             _untold(state.id, told, error)
+
+
+def _is_broken(conn: Any) -> bool:
+    """Whether a statement failed and nobody rolled back: the server does then, whatever it is told."""
+    return bool(conn.info.transaction_status == TransactionStatus.INERROR)
 
 
 def _opened(state: _Working, started: float, conn: Any) -> None:

@@ -22,16 +22,19 @@ class Rights:
 
 
 def rights(
-    app: str, name: QName, known: Table | View | None, may: Sequence[str], never: Sequence[str], *, owner: bool = True
+    app: str, name: QName, known: Table | View | None, may: Sequence[str], never: Sequence[str], *, owner: bool = True,
+    everybody: bool = True,
 ) -> Rights | None:  # fmt: skip
     """Grant ``app`` what is missing, revoke what is too much from it and from PUBLIC; None if all is well.
 
     ``known`` is None for a relation that the plan makes. ``owner``: the application may still own it, and then
-    holds every right without a grant.
+    holds every right without a grant. ``everybody`` is False where what PUBLIC holds is left alone.
     """
+    if not everybody and known is not None:
+        never = [word for word in never if word not in known.privileges("")]
     kind, where = "TABLE", qualified(name)
     apply, undo = [], []
-    for role in (app, ""):
+    for role in (app, "") if everybody else (app,):
         held, parts = (
             (known.privileges(role), _parts(known, role, never)) if known is not None else (frozenset(), [])
         )

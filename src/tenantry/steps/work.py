@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
-from tenantry.catalog import Policy, Table
+from tenantry.catalog import Policy, Table, View
 from tenantry.conversion import Conversion
 from tenantry.names import QName, columns, display, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
@@ -222,10 +222,10 @@ def grants(c: Conversion) -> Iterator[Change]:
             table = c.catalog.by_name.get(name)
             may = office.may if name in rows else ("SELECT",)
             if table is None or not table.partition_of:
-                yield from _granted(office, _phase(c), name, rights(office.role, name, table, may, ()))
+                yield from _granted(office, _phase(c), name, _rights(office, name, table, may))
         for view in views:
             phase = Phase.CUTOVER if c.online else Phase.HARDEN
-            right = rights(office.role, view.qname, view, ("SELECT",), ())
+            right = _rights(office, view.qname, view, ("SELECT",))
             yield from _granted(office, phase, view.qname, right)
         for sequence in access.sequences(c) if len(office.may) > 1 else ():
             if sequence.table != t.name:
@@ -236,6 +236,12 @@ def grants(c: Conversion) -> Iterator[Change]:
 def _phase(c: Conversion) -> Phase:
     """As with the application's rights: a policy that lets through comes with the one that does not."""
     return Phase.OBSERVE if c.online else Phase.HARDEN
+
+
+def _rights(office: Office, name: QName, known: Table | View | None, may: tuple[str, ...]) -> Rights | None:
+    """These rights and no others, whatever an earlier spec gave."""
+    never = [word for word in (*access.CHANGE, *access.NEVER) if word not in may]
+    return rights(office.role, name, known, may, never, everybody=False)
 
 
 def _granted(office: Office, phase: Phase, name: QName, right: Rights | None) -> Iterator[Change]:
