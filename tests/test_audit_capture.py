@@ -9,6 +9,7 @@ import pytest
 from tenantry import introspect, planner
 from tenantry.apply import apply
 from tenantry.errors import PlanError
+from tenantry.names import QName
 from tenantry.revert import revert
 from tenantry.spec import Capture, Spec
 from tests import extended
@@ -266,3 +267,36 @@ def test_a_capture_that_cannot_be_is_refused(world: World, capture: dict[str, An
     with pytest.raises(PlanError) as found:
         ids(db, wrong)
     assert words in str(found.value)
+
+
+def test_columns_may_have_the_names_of_the_function_s_own(db: Database) -> None:
+    names = ("actor", "address", "request", "session", "agent", "o", "n", "audit_new", "tg_op")
+    with db.connect() as conn:
+        columns = ", ".join(f"{name} text" for name in names)
+        conn.execute(f"CREATE TABLE people (id integer PRIMARY KEY, {columns})".encode())
+        catalog = introspect.read(conn)
+    declared = extended.declared(db)
+    assert declared.audit is not None
+    audit = declared.audit.model_copy(update={"capture": (Capture(table=QName("public", "people")),)})
+    rule = declared.tables[QName("public", "desks")]
+    tables = {QName("public", "people"): rule}
+    apply(
+        db.dsn,
+        planner.plan(
+            declared.model_copy(update={"audit": audit, "tables": tables}), catalog, "transactional"
+        ),
+    )
+    with undone(db) as conn:
+        bind(conn)
+        given = ", ".join(f"'{name} 1'" for name in names)
+        conn.execute(f"INSERT INTO people VALUES (1, {given}, 'acme')".encode())
+        conn.execute("UPDATE people SET actor = 'x', session = 'y'")
+        conn.execute("DELETE FROM people")
+        found = events(conn, "action, actor_id, ip_address, request_id, session_id, user_agent, metadata")
+    assert [row[0] for row in found] == ["row.insert", "row.update", "row.delete"]
+    assert {row[1:6] for row in found} == {("u1", "10.0.0.1", "r1", "s1", "test")}
+    assert found[0][6]["new"] == {"id": 1} | {name: f"{name} 1" for name in names}
+    assert found[1][6] == {
+        "old": {"actor": "actor 1", "session": "session 1"},
+        "new": {"actor": "x", "session": "y"},
+    }

@@ -20,7 +20,7 @@ from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Capture
 from tenantry.steps import tenants
 from tenantry.steps.events import Trail, trail
-from tenantry.steps.trailfunctions import Routine, insert_from, routine, scope
+from tenantry.steps.trailfunctions import Routine, insert_from, routine, scope, setting
 
 PREFIX = "audit_capture_"
 REDACTED = '"[redacted]"'
@@ -30,6 +30,8 @@ _EXACT = frozenset({
     "smallint", "integer", "bigint", "boolean", "uuid", "date", "text", "timestamp with time zone",
     "timestamp without time zone",
 })  # fmt: skip
+# Columns that have a default by a setting of the same name: it is read once for a statement and not for each row.
+_ONCE = {"request_id": "request", "session_id": "session", "user_agent": "agent"}
 _CHUNK = 40  # columns per jsonb_build_object, which takes a hundred arguments
 
 
@@ -192,7 +194,8 @@ def _resource(s: Subject, alias: str) -> str:
 def _event(t: Trail, s: Subject, verb: str, *, resource: str, tenant: str, metadata: str, source: str) -> str:
     """An INSERT of events of the rows that ``source`` yields."""
     values = {
-        "actor_id": "actor", "ip_address": "address", "tenant_id": tenant, "action": verb,
+        "actor_id": "actor", "ip_address": "address", **_ONCE,
+        "tenant_id": tenant, "action": verb,
         "resource_type": literal(display(s.table.qname)), "resource_id": _cast(t, "resource_id", resource),
         "metadata": metadata, "context": literal('{"captured": true}') + "::jsonb",
     }  # fmt: skip
@@ -274,9 +277,12 @@ def _body(t: Trail, s: Subject) -> str:
         ]
     update = _rows(t, s) if s.by_row else f"    {_joined(t, s)};\n"
     chain = "".join(f"  {'ELS' if i else ''}IF {cond} THEN\n{do}" for i, (cond, do) in enumerate(branches))
+    once = "".join(f"  {name} text := {setting(f'app.{column}')};\n" for column, name in _ONCE.items())
     return (
-        f"\nDECLARE\n  actor {t.type('actor_id')} := {given['actor_id']};\n"
-        f"  address {t.type('ip_address')} := {given['ip_address']};\nBEGIN\n"
+        # A captured table may have a column of a variable's name; columns are all qualified.
+        "\n#variable_conflict use_variable\n"
+        f"DECLARE\n  actor {t.type('actor_id')} := {given['actor_id']};\n"
+        f"  address {t.type('ip_address')} := {given['ip_address']};\n{once}BEGIN\n"
         f"{chain}  ELSE\n{update}  END IF;\n  RETURN NULL;\nEND\n"
     )
 

@@ -86,15 +86,17 @@ def _create(r: Routine) -> str:
     )
 
 
+def setting(name: str) -> str:
+    """SQL for a setting of the transaction; NULL where it is not set."""
+    return f"nullif(current_setting({literal(name)}, true), '')"
+
+
 def scope(t: Trail) -> dict[str, str]:
     """SQL for the columns that the transaction's settings give, by column."""
 
     def cast(column: str, text: str) -> str:
         type_ = t.type(column)
         return text if type_ == "text" else f"({text})::{type_}"
-
-    def setting(name: str) -> str:
-        return f"nullif(current_setting({literal(name)}, true), '')"
 
     return {
         "tenant_id": _session_tenant(t),
@@ -243,7 +245,7 @@ def read(t: Trail) -> Routine:
     """``read(tenant, since, until, most)``: the newest events first, and an event that says that they were read."""
     asked = "jsonb_build_object('since', since, 'until', until, 'most', most)"
     body = (
-        "\nBEGIN\n"
+        "\n#variable_conflict use_variable\nBEGIN\n"
         f"  {_own(t, 'audit.read', _tenant(t), 'auditor', asked)};\n"
         f"  RETURN QUERY SELECT e.* FROM {qualified(t.name)} AS e\n"
         f"    WHERE (tenant IS NULL OR e.tenant_id = {_tenant(t)}) AND e.created_at >= since AND e.created_at < until\n"

@@ -265,6 +265,7 @@ CREATE OR REPLACE FUNCTION "Trail of events"."read"(tenant text DEFAULT NULL,
   most integer DEFAULT 1000) RETURNS SETOF "public"."audit_logs"
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 BEGIN
   INSERT INTO "public"."audit_logs" ("tenant_id", "actor_id", "ip_address", "actor_type", "action", "resource_type", "metadata")
   VALUES (tenant, (nullif(current_setting('app.actor_id', true), ''))::uuid, (nullif(current_setting('app.ip_address', true), ''))::inet, 'auditor', 'audit.read', 'audit_logs', jsonb_build_object('since', since, 'until', until, 'most', most));
@@ -303,24 +304,28 @@ REVOKE ALL ON FUNCTION "Trail of events"."erase"(text, text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION "Trail of events"."capture_""Odd """"desks"""""""() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.truncate', 'Odd "desks"', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.truncate', 'Odd "desks"', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, n."tenant_id", 'row.insert', 'Odd "desks"', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'it''s a ''label''', n."it's a 'label'", 'doc', n."doc", 'at', n."at", 'secret', '[redacted]'::text)), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, n."tenant_id", 'row.insert', 'Odd "desks"', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'it''s a ''label''', n."it's a 'label'", 'doc', n."doc", 'at', n."at", 'secret', '[redacted]'::text)), '{"captured": true}'::jsonb
     FROM audit_new AS n;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, o."tenant_id", 'row.delete', 'Odd "desks"', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'it''s a ''label''', o."it's a 'label'", 'doc', o."doc", 'at', o."at", 'secret', '[redacted]'::text)), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, o."tenant_id", 'row.delete', 'Odd "desks"', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'it''s a ''label''', o."it's a 'label'", 'doc', o."doc", 'at', o."at", 'secret', '[redacted]'::text)), '{"captured": true}'::jsonb
     FROM audit_old AS o;
   ELSE
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, CASE WHEN n."id" IS NULL THEN o."tenant_id" ELSE n."tenant_id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'Odd "desks"', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'it''s a ''label''', n."it's a 'label'", 'doc', n."doc", 'at', n."at", 'secret', '[redacted]'::text)) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'it''s a ''label''', o."it's a 'label'", 'doc', o."doc", 'at', o."at", 'secret', '[redacted]'::text)) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."it's a 'label'" IS DISTINCT FROM n."it's a 'label'" THEN '"it''s a ''label''": ' || coalesce(to_json(o."it's a 'label'")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."doc"), ROW(n."doc")) THEN '"doc": ' || coalesce(to_json(o."doc")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."at"), ROW(n."at")) THEN '"at": ' || coalesce(to_json(o."at")::text, 'null') END, CASE WHEN o."secret" IS DISTINCT FROM n."secret" THEN '"secret": "[redacted]"' END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."it's a 'label'" IS DISTINCT FROM n."it's a 'label'" THEN '"it''s a ''label''": ' || coalesce(to_json(n."it's a 'label'")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."doc"), ROW(n."doc")) THEN '"doc": ' || coalesce(to_json(n."doc")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."at"), ROW(n."at")) THEN '"at": ' || coalesce(to_json(n."at")::text, 'null') END, CASE WHEN o."secret" IS DISTINCT FROM n."secret" THEN '"secret": "[redacted]"' END) || '}}')::jsonb END, '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, CASE WHEN n."id" IS NULL THEN o."tenant_id" ELSE n."tenant_id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'Odd "desks"', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'it''s a ''label''', n."it's a 'label'", 'doc', n."doc", 'at', n."at", 'secret', '[redacted]'::text)) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'it''s a ''label''', o."it's a 'label'", 'doc', o."doc", 'at', o."at", 'secret', '[redacted]'::text)) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."it's a 'label'" IS DISTINCT FROM n."it's a 'label'" THEN '"it''s a ''label''": ' || coalesce(to_json(o."it's a 'label'")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."doc"), ROW(n."doc")) THEN '"doc": ' || coalesce(to_json(o."doc")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."at"), ROW(n."at")) THEN '"at": ' || coalesce(to_json(o."at")::text, 'null') END, CASE WHEN o."secret" IS DISTINCT FROM n."secret" THEN '"secret": "[redacted]"' END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."it's a 'label'" IS DISTINCT FROM n."it's a 'label'" THEN '"it''s a ''label''": ' || coalesce(to_json(n."it's a 'label'")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."doc"), ROW(n."doc")) THEN '"doc": ' || coalesce(to_json(n."doc")::text, 'null') END, CASE WHEN record_image_ne(ROW(o."at"), ROW(n."at")) THEN '"at": ' || coalesce(to_json(n."at")::text, 'null') END, CASE WHEN o."secret" IS DISTINCT FROM n."secret" THEN '"secret": "[redacted]"' END) || '}}')::jsonb END, '{"captured": true}'::jsonb
     FROM audit_old AS o FULL JOIN audit_new AS n ON o."id" = n."id" AND o."tenant_id" = n."tenant_id"
     WHERE o."id" IS NULL OR n."id" IS NULL OR o."id" IS DISTINCT FROM n."id" OR o."it's a 'label'" IS DISTINCT FROM n."it's a 'label'" OR record_image_ne(ROW(o."doc"), ROW(n."doc")) OR record_image_ne(ROW(o."at"), ROW(n."at")) OR o."secret" IS DISTINCT FROM n."secret";
   END IF;
@@ -350,30 +355,34 @@ ALTER TABLE "public"."Odd ""desks""" ENABLE ALWAYS TRIGGER "audit_capture_update
 CREATE OR REPLACE FUNCTION "Trail of events"."capture_notes"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.truncate', 'notes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.truncate', 'notes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, n."tenant_id", 'row.insert', 'notes', NULL, jsonb_build_object('new', jsonb_build_object('body', n."body")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, n."tenant_id", 'row.insert', 'notes', NULL, jsonb_build_object('new', jsonb_build_object('body', n."body")), '{"captured": true}'::jsonb
     FROM audit_new AS n;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, o."tenant_id", 'row.delete', 'notes', NULL, jsonb_build_object('old', jsonb_build_object('body', o."body")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, o."tenant_id", 'row.delete', 'notes', NULL, jsonb_build_object('old', jsonb_build_object('body', o."body")), '{"captured": true}'::jsonb
     FROM audit_old AS o;
   ELSE
     IF OLD."tenant_id" IS DISTINCT FROM NEW."tenant_id" THEN
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, OLD."tenant_id", 'row.delete', 'notes', NULL, jsonb_build_object('old', jsonb_build_object('body', OLD."body")), '{"captured": true}'::jsonb;
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NEW."tenant_id", 'row.insert', 'notes', NULL, jsonb_build_object('new', jsonb_build_object('body', NEW."body")), '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, OLD."tenant_id", 'row.delete', 'notes', NULL, jsonb_build_object('old', jsonb_build_object('body', OLD."body")), '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NEW."tenant_id", 'row.insert', 'notes', NULL, jsonb_build_object('new', jsonb_build_object('body', NEW."body")), '{"captured": true}'::jsonb;
     ELSIF OLD."body" IS DISTINCT FROM NEW."body" THEN
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NEW."tenant_id", 'row.update', 'notes', NULL, ('{"old": {' || concat_ws(', ', CASE WHEN OLD."body" IS DISTINCT FROM NEW."body" THEN '"body": ' || coalesce(to_json(OLD."body")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN OLD."body" IS DISTINCT FROM NEW."body" THEN '"body": ' || coalesce(to_json(NEW."body")::text, 'null') END) || '}}')::jsonb, '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NEW."tenant_id", 'row.update', 'notes', NULL, ('{"old": {' || concat_ws(', ', CASE WHEN OLD."body" IS DISTINCT FROM NEW."body" THEN '"body": ' || coalesce(to_json(OLD."body")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN OLD."body" IS DISTINCT FROM NEW."body" THEN '"body": ' || coalesce(to_json(NEW."body")::text, 'null') END) || '}}')::jsonb, '{"captured": true}'::jsonb;
     END IF;
   END IF;
   RETURN NULL;
@@ -402,28 +411,32 @@ ALTER TABLE "public"."notes" ENABLE ALWAYS TRIGGER "audit_capture_update";
 CREATE OR REPLACE FUNCTION "Trail of events"."capture_drawers"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.truncate', 'drawers', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.truncate', 'drawers', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.insert', 'drawers', NEW."id"::text, jsonb_build_object('new', jsonb_build_object('id', NEW."id", 'label', NEW."label")), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.insert', 'drawers', NEW."id"::text, jsonb_build_object('new', jsonb_build_object('id', NEW."id", 'label', NEW."label")), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.delete', 'drawers', OLD."id"::text, jsonb_build_object('old', jsonb_build_object('id', OLD."id", 'label', OLD."label")), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.delete', 'drawers', OLD."id"::text, jsonb_build_object('old', jsonb_build_object('id', OLD."id", 'label', OLD."label")), '{"captured": true}'::jsonb;
   ELSE
     IF OLD."id" IS DISTINCT FROM NEW."id" THEN
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.delete', 'drawers', OLD."id"::text, jsonb_build_object('old', jsonb_build_object('id', OLD."id", 'label', OLD."label")), '{"captured": true}'::jsonb;
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.insert', 'drawers', NEW."id"::text, jsonb_build_object('new', jsonb_build_object('id', NEW."id", 'label', NEW."label")), '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.delete', 'drawers', OLD."id"::text, jsonb_build_object('old', jsonb_build_object('id', OLD."id", 'label', OLD."label")), '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.insert', 'drawers', NEW."id"::text, jsonb_build_object('new', jsonb_build_object('id', NEW."id", 'label', NEW."label")), '{"captured": true}'::jsonb;
     ELSIF OLD."id" IS DISTINCT FROM NEW."id" OR OLD."label" IS DISTINCT FROM NEW."label" THEN
-      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.update', 'drawers', NEW."id"::text, ('{"old": {' || concat_ws(', ', CASE WHEN OLD."id" IS DISTINCT FROM NEW."id" THEN '"id": ' || coalesce(to_json(OLD."id")::text, 'null') END, CASE WHEN OLD."label" IS DISTINCT FROM NEW."label" THEN '"label": ' || coalesce(to_json(OLD."label")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN OLD."id" IS DISTINCT FROM NEW."id" THEN '"id": ' || coalesce(to_json(NEW."id")::text, 'null') END, CASE WHEN OLD."label" IS DISTINCT FROM NEW."label" THEN '"label": ' || coalesce(to_json(NEW."label")::text, 'null') END) || '}}')::jsonb, '{"captured": true}'::jsonb;
+      INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.update', 'drawers', NEW."id"::text, ('{"old": {' || concat_ws(', ', CASE WHEN OLD."id" IS DISTINCT FROM NEW."id" THEN '"id": ' || coalesce(to_json(OLD."id")::text, 'null') END, CASE WHEN OLD."label" IS DISTINCT FROM NEW."label" THEN '"label": ' || coalesce(to_json(OLD."label")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN OLD."id" IS DISTINCT FROM NEW."id" THEN '"id": ' || coalesce(to_json(NEW."id")::text, 'null') END, CASE WHEN OLD."label" IS DISTINCT FROM NEW."label" THEN '"label": ' || coalesce(to_json(NEW."label")::text, 'null') END) || '}}')::jsonb, '{"captured": true}'::jsonb;
     END IF;
   END IF;
   RETURN NULL;
@@ -448,24 +461,28 @@ ALTER TABLE "public"."drawers_low" ENABLE ALWAYS TRIGGER "audit_capture_truncate
 CREATE OR REPLACE FUNCTION "Trail of events"."capture_sizes"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.truncate', 'sizes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.truncate', 'sizes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.insert', 'sizes', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'label', n."label")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.insert', 'sizes', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'label', n."label")), '{"captured": true}'::jsonb
     FROM audit_new AS n;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.delete', 'sizes', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'label', o."label")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.delete', 'sizes', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'label', o."label")), '{"captured": true}'::jsonb
     FROM audit_old AS o;
   ELSE
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, CASE WHEN n."id" IS NULL THEN NULL::text ELSE NULL::text END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'sizes', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'label', n."label")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'label', o."label")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."label" IS DISTINCT FROM n."label" THEN '"label": ' || coalesce(to_json(o."label")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."label" IS DISTINCT FROM n."label" THEN '"label": ' || coalesce(to_json(n."label")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, CASE WHEN n."id" IS NULL THEN NULL::text ELSE NULL::text END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'sizes', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'label', n."label")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'label', o."label")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."label" IS DISTINCT FROM n."label" THEN '"label": ' || coalesce(to_json(o."label")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."label" IS DISTINCT FROM n."label" THEN '"label": ' || coalesce(to_json(n."label")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
     FROM audit_old AS o FULL JOIN audit_new AS n ON o."id" = n."id"
     WHERE o."id" IS NULL OR n."id" IS NULL OR o."id" IS DISTINCT FROM n."id" OR o."label" IS DISTINCT FROM n."label";
   END IF;
@@ -511,24 +528,28 @@ ALTER TABLE "public"."sizes_low" ENABLE ALWAYS TRIGGER "audit_capture_update";
 CREATE OR REPLACE FUNCTION "Trail of events"."capture_tenants"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::text, 'row.truncate', 'tenants', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::text, 'row.truncate', 'tenants', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, n."id", 'row.insert', 'tenants', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'name', n."name", 'slug', n."slug", 'domain', n."domain", 'logo', n."logo", 'is_active', n."is_active", 'plan', n."plan", 'created_at', n."created_at", 'updated_at', n."updated_at")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, n."id", 'row.insert', 'tenants', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'name', n."name", 'slug', n."slug", 'domain', n."domain", 'logo', n."logo", 'is_active', n."is_active", 'plan', n."plan", 'created_at', n."created_at", 'updated_at', n."updated_at")), '{"captured": true}'::jsonb
     FROM audit_new AS n;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, o."id", 'row.delete', 'tenants', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'name', o."name", 'slug', o."slug", 'domain', o."domain", 'logo', o."logo", 'is_active', o."is_active", 'plan', o."plan", 'created_at', o."created_at", 'updated_at', o."updated_at")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, o."id", 'row.delete', 'tenants', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'name', o."name", 'slug', o."slug", 'domain', o."domain", 'logo', o."logo", 'is_active', o."is_active", 'plan', o."plan", 'created_at', o."created_at", 'updated_at', o."updated_at")), '{"captured": true}'::jsonb
     FROM audit_old AS o;
   ELSE
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, CASE WHEN n."id" IS NULL THEN o."id" ELSE n."id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'tenants', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'name', n."name", 'slug', n."slug", 'domain', n."domain", 'logo', n."logo", 'is_active', n."is_active", 'plan', n."plan", 'created_at', n."created_at", 'updated_at', n."updated_at")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'name', o."name", 'slug', o."slug", 'domain', o."domain", 'logo', o."logo", 'is_active', o."is_active", 'plan', o."plan", 'created_at', o."created_at", 'updated_at', o."updated_at")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."name" IS DISTINCT FROM n."name" THEN '"name": ' || coalesce(to_json(o."name")::text, 'null') END, CASE WHEN o."slug" IS DISTINCT FROM n."slug" THEN '"slug": ' || coalesce(to_json(o."slug")::text, 'null') END, CASE WHEN o."domain" IS DISTINCT FROM n."domain" THEN '"domain": ' || coalesce(to_json(o."domain")::text, 'null') END, CASE WHEN o."logo" IS DISTINCT FROM n."logo" THEN '"logo": ' || coalesce(to_json(o."logo")::text, 'null') END, CASE WHEN o."is_active" IS DISTINCT FROM n."is_active" THEN '"is_active": ' || coalesce(to_json(o."is_active")::text, 'null') END, CASE WHEN o."plan" IS DISTINCT FROM n."plan" THEN '"plan": ' || coalesce(to_json(o."plan")::text, 'null') END, CASE WHEN o."created_at" IS DISTINCT FROM n."created_at" THEN '"created_at": ' || coalesce(to_json(o."created_at")::text, 'null') END, CASE WHEN o."updated_at" IS DISTINCT FROM n."updated_at" THEN '"updated_at": ' || coalesce(to_json(o."updated_at")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."name" IS DISTINCT FROM n."name" THEN '"name": ' || coalesce(to_json(n."name")::text, 'null') END, CASE WHEN o."slug" IS DISTINCT FROM n."slug" THEN '"slug": ' || coalesce(to_json(n."slug")::text, 'null') END, CASE WHEN o."domain" IS DISTINCT FROM n."domain" THEN '"domain": ' || coalesce(to_json(n."domain")::text, 'null') END, CASE WHEN o."logo" IS DISTINCT FROM n."logo" THEN '"logo": ' || coalesce(to_json(n."logo")::text, 'null') END, CASE WHEN o."is_active" IS DISTINCT FROM n."is_active" THEN '"is_active": ' || coalesce(to_json(n."is_active")::text, 'null') END, CASE WHEN o."plan" IS DISTINCT FROM n."plan" THEN '"plan": ' || coalesce(to_json(n."plan")::text, 'null') END, CASE WHEN o."created_at" IS DISTINCT FROM n."created_at" THEN '"created_at": ' || coalesce(to_json(n."created_at")::text, 'null') END, CASE WHEN o."updated_at" IS DISTINCT FROM n."updated_at" THEN '"updated_at": ' || coalesce(to_json(n."updated_at")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, CASE WHEN n."id" IS NULL THEN o."id" ELSE n."id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'tenants', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'name', n."name", 'slug', n."slug", 'domain', n."domain", 'logo', n."logo", 'is_active', n."is_active", 'plan', n."plan", 'created_at', n."created_at", 'updated_at', n."updated_at")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'name', o."name", 'slug', o."slug", 'domain', o."domain", 'logo', o."logo", 'is_active', o."is_active", 'plan', o."plan", 'created_at', o."created_at", 'updated_at', o."updated_at")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."name" IS DISTINCT FROM n."name" THEN '"name": ' || coalesce(to_json(o."name")::text, 'null') END, CASE WHEN o."slug" IS DISTINCT FROM n."slug" THEN '"slug": ' || coalesce(to_json(o."slug")::text, 'null') END, CASE WHEN o."domain" IS DISTINCT FROM n."domain" THEN '"domain": ' || coalesce(to_json(o."domain")::text, 'null') END, CASE WHEN o."logo" IS DISTINCT FROM n."logo" THEN '"logo": ' || coalesce(to_json(o."logo")::text, 'null') END, CASE WHEN o."is_active" IS DISTINCT FROM n."is_active" THEN '"is_active": ' || coalesce(to_json(o."is_active")::text, 'null') END, CASE WHEN o."plan" IS DISTINCT FROM n."plan" THEN '"plan": ' || coalesce(to_json(o."plan")::text, 'null') END, CASE WHEN o."created_at" IS DISTINCT FROM n."created_at" THEN '"created_at": ' || coalesce(to_json(o."created_at")::text, 'null') END, CASE WHEN o."updated_at" IS DISTINCT FROM n."updated_at" THEN '"updated_at": ' || coalesce(to_json(o."updated_at")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."name" IS DISTINCT FROM n."name" THEN '"name": ' || coalesce(to_json(n."name")::text, 'null') END, CASE WHEN o."slug" IS DISTINCT FROM n."slug" THEN '"slug": ' || coalesce(to_json(n."slug")::text, 'null') END, CASE WHEN o."domain" IS DISTINCT FROM n."domain" THEN '"domain": ' || coalesce(to_json(n."domain")::text, 'null') END, CASE WHEN o."logo" IS DISTINCT FROM n."logo" THEN '"logo": ' || coalesce(to_json(n."logo")::text, 'null') END, CASE WHEN o."is_active" IS DISTINCT FROM n."is_active" THEN '"is_active": ' || coalesce(to_json(n."is_active")::text, 'null') END, CASE WHEN o."plan" IS DISTINCT FROM n."plan" THEN '"plan": ' || coalesce(to_json(n."plan")::text, 'null') END, CASE WHEN o."created_at" IS DISTINCT FROM n."created_at" THEN '"created_at": ' || coalesce(to_json(n."created_at")::text, 'null') END, CASE WHEN o."updated_at" IS DISTINCT FROM n."updated_at" THEN '"updated_at": ' || coalesce(to_json(n."updated_at")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
     FROM audit_old AS o FULL JOIN audit_new AS n ON o."id" = n."id"
     WHERE o."id" IS NULL OR n."id" IS NULL OR o."id" IS DISTINCT FROM n."id" OR o."name" IS DISTINCT FROM n."name" OR o."slug" IS DISTINCT FROM n."slug" OR o."domain" IS DISTINCT FROM n."domain" OR o."logo" IS DISTINCT FROM n."logo" OR o."is_active" IS DISTINCT FROM n."is_active" OR o."plan" IS DISTINCT FROM n."plan" OR o."created_at" IS DISTINCT FROM n."created_at" OR o."updated_at" IS DISTINCT FROM n."updated_at";
   END IF;

@@ -227,6 +227,7 @@ CREATE OR REPLACE FUNCTION "case_trail"."read"(tenant text DEFAULT NULL,
   most integer DEFAULT 1000) RETURNS SETOF "public"."audit_logs"
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 BEGIN
   INSERT INTO "public"."audit_logs" ("tenant_id", "actor_id", "ip_address", "actor_type", "action", "resource_type", "metadata")
   VALUES (tenant::bigint, (nullif(current_setting('app.actor_id', true), ''))::uuid, (nullif(current_setting('app.ip_address', true), ''))::inet, 'auditor', 'audit.read', 'audit_logs', jsonb_build_object('since', since, 'until', until, 'most', most));
@@ -397,24 +398,28 @@ GRANT EXECUTE ON FUNCTION "case_trail"."work_end"(text, text, text) TO "case_sup
 CREATE OR REPLACE FUNCTION "case_trail"."capture_notes"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on
 AS $$
+#variable_conflict use_variable
 DECLARE
   actor uuid := (nullif(current_setting('app.actor_id', true), ''))::uuid;
   address inet := (nullif(current_setting('app.ip_address', true), ''))::inet;
+  request text := nullif(current_setting('app.request_id', true), '');
+  session text := nullif(current_setting('app.session_id', true), '');
+  agent text := nullif(current_setting('app.user_agent', true), '');
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, NULL::bigint, 'row.truncate', 'notes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, NULL::bigint, 'row.truncate', 'notes', NULL, jsonb_build_object('relation', TG_RELID::regclass::text, 'bytes', pg_relation_size(TG_RELID)), '{"captured": true}'::jsonb;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, n."tenant_id", 'row.insert', 'notes', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'body', n."body")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, n."tenant_id", 'row.insert', 'notes', n."id"::text, jsonb_build_object('new', jsonb_build_object('id', n."id", 'body', n."body")), '{"captured": true}'::jsonb
     FROM audit_new AS n;
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, o."tenant_id", 'row.delete', 'notes', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'body', o."body")), '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, o."tenant_id", 'row.delete', 'notes', o."id"::text, jsonb_build_object('old', jsonb_build_object('id', o."id", 'body', o."body")), '{"captured": true}'::jsonb
     FROM audit_old AS o;
   ELSE
-    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
-    SELECT actor, address, CASE WHEN n."id" IS NULL THEN o."tenant_id" ELSE n."tenant_id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'notes', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'body', n."body")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'body', o."body")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."body" IS DISTINCT FROM n."body" THEN '"body": ' || coalesce(to_json(o."body")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."body" IS DISTINCT FROM n."body" THEN '"body": ' || coalesce(to_json(n."body")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
+    INSERT INTO "public"."audit_logs" ("actor_id", "ip_address", "request_id", "session_id", "user_agent", "tenant_id", "action", "resource_type", "resource_id", "metadata", "context")
+    SELECT actor, address, request, session, agent, CASE WHEN n."id" IS NULL THEN o."tenant_id" ELSE n."tenant_id" END, 'row.' || CASE WHEN o."id" IS NULL THEN 'insert' WHEN n."id" IS NULL THEN 'delete' ELSE 'update' END, 'notes', CASE WHEN n."id" IS NULL THEN o."id"::text ELSE n."id"::text END, CASE WHEN o."id" IS NULL THEN jsonb_build_object('new', jsonb_build_object('id', n."id", 'body', n."body")) WHEN n."id" IS NULL THEN jsonb_build_object('old', jsonb_build_object('id', o."id", 'body', o."body")) ELSE ('{"old": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(o."id")::text, 'null') END, CASE WHEN o."body" IS DISTINCT FROM n."body" THEN '"body": ' || coalesce(to_json(o."body")::text, 'null') END) || '}, "new": {' || concat_ws(', ', CASE WHEN o."id" IS DISTINCT FROM n."id" THEN '"id": ' || coalesce(to_json(n."id")::text, 'null') END, CASE WHEN o."body" IS DISTINCT FROM n."body" THEN '"body": ' || coalesce(to_json(n."body")::text, 'null') END) || '}}')::jsonb END, '{"captured": true}'::jsonb
     FROM audit_old AS o FULL JOIN audit_new AS n ON o."id" = n."id" AND o."tenant_id" = n."tenant_id"
     WHERE o."id" IS NULL OR n."id" IS NULL OR o."id" IS DISTINCT FROM n."id" OR o."body" IS DISTINCT FROM n."body";
   END IF;
