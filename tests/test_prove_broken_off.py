@@ -228,11 +228,13 @@ def test_a_view_whose_function_fails(db: Database, way: str) -> None:
 
 
 ODD = """
+CREATE EXTENSION hstore;
+CREATE EXTENSION cube;
 CREATE TYPE pair AS (a int, b text);
 CREATE DOMAIN pairs AS pair CHECK ((VALUE).a > 0);
-CREATE TABLE odd (id int PRIMARY KEY, p pair NOT NULL, d pairs, w point, r int4range[], tenant_id text NOT NULL
+CREATE TABLE odd (id int PRIMARY KEY, p pair NOT NULL, d pairs, w point, r int4range[], h hstore NOT NULL, c cube, tenant_id text NOT NULL
     REFERENCES tenants);
-INSERT INTO odd VALUES (1, (1, 'a'), (1, 'b'), '(1,2)', '{"[1,2)"}', 'acme'), (2, (1, 'a'), NULL, NULL, NULL, 'globex');
+INSERT INTO odd VALUES (1, (1, 'a'), (1, 'b'), '(1,2)', '{"[1,2)"}', 'a=>1', '(1,2)', 'acme'), (2, (1, 'a'), NULL, NULL, NULL, '', NULL, 'globex');
 CREATE POLICY tenant_isolation ON odd USING (tenant_id = current_setting('app.current_tenant_id', true));
 ALTER TABLE odd ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO {owner};
 GRANT SELECT, INSERT, UPDATE, DELETE ON odd TO {app}
