@@ -200,12 +200,15 @@ def shown(trials: Iterable[Trial]) -> set[str]:
 
 def left_out(trials: Iterable[Trial]) -> tuple[str, ...]:
     """What could be tried nowhere because something is missing on this machine: a pooler."""
-    return tuple(sorted({f"{t.mutation}: {t.detail}" for t in trials if t.detail == pgbouncer.ABSENT}))
+    return tuple(f"{name}: {pgbouncer.ABSENT}" for name in sorted(_absent(trials)))
+
+
+def _absent(trials: Iterable[Trial]) -> set[str]:
+    return {c.partition(" ")[0] for t in trials if t.detail == pgbouncer.ABSENT for c in t.claims}
 
 
 def unshown(trials: Sequence[Trial], version: int) -> tuple[str, ...]:
     """Checks of this server's version and attacks that nobody saw find anything, but for what is left out."""
     asked = [c.slug for c in all_checks() if version >= c.since * 10_000]
     asked += [a.NAME for a in (*ATTACKS, *DOORS)]
-    aside = {line.partition(":")[0] for line in left_out(trials)}
-    return tuple(sorted(set(asked) - shown(trials) - aside - set(ASIDE)))
+    return tuple(sorted(set(asked) - shown(trials) - _absent(trials) - set(ASIDE)))
