@@ -54,6 +54,7 @@ RANKS = {
     "controls": 7,
     "prove": 7,
     "status": 7,
+    "tampering": 7,
     "workload": 7,
     "cutover": 8,
     "demo": 9,

@@ -1,4 +1,7 @@
-"""The main job in one minute: the skills catalog goes from one customer to two, under load, and is attacked."""
+"""The main job in one minute: the skills catalog goes from one customer to two, under load, and is attacked.
+
+Then its audit trail is tampered with.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from tenantry.finding import Proof
 from tenantry.plan import Plan
 from tenantry.prove import prove
 from tenantry.spec import Spec
+from tenantry.tampering import Tampering, tamper
 from tenantry.workload import Tally, Workload, make_role
 
 SECOND = ("acme", "Acme", "acme")
@@ -37,6 +41,7 @@ class Demo:
     applied: Applied
     tally: Tally
     proof: Proof
+    trail: Tampering
     broken: tuple[str, ...]
 
 
@@ -62,7 +67,7 @@ def data(path: Path) -> ModuleType:
 
 
 def run(dsn: str, *, scale: float, say: Say) -> Demo:
-    """Convert, add a customer, attack; on an empty database. ``say`` gets a line per stage."""
+    """Convert, add a customer, attack, tamper; on an empty database. ``say`` gets a line per stage."""
     path = example()
     declared = spec.load(path / "tenantry.toml")
     default = declared.tenancy.default
@@ -86,12 +91,13 @@ def run(dsn: str, *, scale: float, say: Say) -> Demo:
         conn.execute("INSERT INTO tenants (id, name, slug) VALUES (%s, %s, %s)", SECOND)
         more: dict[str, int] = loader.generate(conn, scale=scale / 10, tenant=SECOND[0])
         say(f"second tenant   {SECOND[1]}: {sum(more.values())} rows, the same slugs")
-        broken = [*_promises(conn, declared, counts, more, tally), *_trail(conn, declared)]
+        broken = _promises(conn, declared, counts, more, tally)
     app_dsn = make_conninfo(dsn, user=declared.roles.app)
     proof = prove(dsn, declared, app_dsn=app_dsn, mode="full", now=datetime.now(UTC))
     if not proof.proven:
         broken.append("isolation is not proven: see the outcomes")
-    return Demo(plan, applied, tally, proof, tuple(broken))
+    trail = tamper(dsn, declared, SECOND[0])
+    return Demo(plan, applied, tally, proof, trail, (*broken, *trail.broken()))
 
 
 def _promises(
@@ -118,30 +124,4 @@ def _promises(
     ).fetchone()
     if row is None or row[0] != len(tally.written):
         broken.append("rows written during the conversion are missing or belong to another tenant")
-    return broken
-
-
-def _trail(conn: psycopg.Connection[tuple[object, ...]], declared: Spec) -> list[str]:
-    """An event written by the application, and then attacked by the superuser."""
-    broken = []
-    with conn.transaction():
-        conn.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(declared.roles.app)))
-        conn.execute("SELECT set_config(%s, %s, true)", [declared.tenancy.setting, SECOND[0]])
-        conn.execute(
-            "INSERT INTO audit_logs (tenant_id, actor_id, action) VALUES (%s, 'demo', 'tenant.create')",
-            [SECOND[0]],
-        )
-    for statement in (
-        "UPDATE audit_logs SET actor_id = 'nobody'",
-        "DELETE FROM audit_logs",
-        "TRUNCATE audit_logs",
-    ):
-        try:
-            conn.execute(statement.encode())
-            broken.append(f"the trail took {statement!r}")
-        except psycopg.errors.RaiseException:
-            continue
-    row = conn.execute("SELECT count(*) FROM audit_logs WHERE actor_id = 'demo'").fetchone()
-    if row is None or row[0] != 1:
-        broken.append("the event that was written is not in the trail")
     return broken

@@ -9,8 +9,10 @@ import typer
 
 from tenantry import demo as demonstration
 from tenantry import embedded
+from tenantry.cli.audit.verify import text as verified
 from tenantry.errors import CatalogError
 from tenantry.report import proof as report
+from tenantry.tampering import Tampering
 
 
 def demo(
@@ -24,7 +26,8 @@ def demo(
         float, typer.Option(envvar="TENANTRY_SCALE", min=0.01, help="1 is about 50 000 rows.")
     ] = 1.0,
 ) -> int:
-    """Convert the skills catalog on an embedded server while it is in use, add a customer, and attack the result."""
+    """Convert the skills catalog on an embedded server while it is in use, add a customer, attack the result, and
+    tamper with its audit trail."""
     begun = time.monotonic()
     try:
         binaries = embedded.embedded_binaries()
@@ -34,6 +37,8 @@ def demo(
         result = demonstration.run(cluster.dsn, scale=scale, say=print)
         print()
         print(report.to_text(result.proof), end="")
+        print()
+        print(_trail(result.trail), end="")
         for sentence in result.broken:
             print(f"BROKEN: {sentence}")
         held = (
@@ -49,3 +54,12 @@ def demo(
                   "  SET app.current_tenant_id = 'acme'; SELECT count(*) FROM skills;\n"
                   f"and end it with:\n  {cluster.stop_command}")  # fmt: skip
     return 1 if result.broken else 0
+
+
+def _trail(seen: Tampering) -> str:
+    """The last act."""
+    return (
+        f"audit trail     {seen.sealed.events} events sealed; verified: {'good' if seen.before.good else 'DAMAGED'}\n"
+        f"quiet change    a superuser switches the triggers off, edits event {seen.event}, and switches them on again\n"
+        f"\n{verified(seen.after)}\n"
+    )

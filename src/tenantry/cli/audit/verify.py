@@ -63,7 +63,7 @@ def verify(
             report = verifying.verify(live, trusted, known, since, counting("verify"))
     if state is not None and report.state is not None:
         save(state, report.state)
-    print(_json(report) if format_ is Format.json else _text(report), end="")
+    print(_json(report) if format_ is Format.json else text(report), end="")
     return 0 if report.good else 1
 
 
@@ -75,7 +75,8 @@ def _offline(
     return verifying.verify(found, trusted, known, since, counting("verify"))
 
 
-def _text(report: Report) -> str:
+def text(report: Report) -> str:
+    """A verification in lines, its verdict first."""
     head = "VERIFIED" if report.good else "DAMAGED"
     errors = sum(found.level == "error" for found in report.findings) + sum(report.more.values())
     words = "" if report.good else f", {errors} finding{'s' if errors != 1 else ''}"
