@@ -27,11 +27,10 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Micros:
-    """Microseconds of one time: of the server process, of server and client together, and by the clock."""
+    """Microseconds of processor time for one time: of the server process, and of server and client together."""
 
     server: float
     both: float
-    wall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
-Rounds = Mapping[str, Sequence[Micros]]
+Rounds = Mapping[str, Sequence[float]]  # microseconds of each arm, by round
 
 
 def cpu(pid: int) -> int:
@@ -69,34 +68,53 @@ def pin(pids: Iterable[int]) -> bool:
     return True
 
 
-def measure(arms: Mapping[str, Arm], rounds: int, times: int) -> Rounds:
-    """Each arm so many times in each round, in an order of chance. A round before the first only warms up."""
-    found: dict[str, list[Micros]] = {name: [] for name in arms}
+def turns(arms: Mapping[str, Arm], rounds: int) -> Iterator[tuple[bool, str, Arm]]:
+    """Each arm in each round, in an order of chance; the first of these is False in a round that only warms up."""
     order, chance = list(arms), random.Random(5)
     for number in range(rounds + 1):
         chance.shuffle(order)
-        for name in order:
-            arm = arms[name]
-            server, client, wall = cpu(arm.pid), time.process_time_ns(), time.perf_counter_ns()
-            arm.run(times)
-            wall = time.perf_counter_ns() - wall
-            client, server = time.process_time_ns() - client, cpu(arm.pid) - server
-            if number:
-                found[name].append(Micros(*(n / times / 1000 for n in (server, server + client, wall))))
+        yield from ((number > 0, name, arms[name]) for name in order)
+
+
+def measure(arms: Mapping[str, Arm], rounds: int, times: int) -> dict[str, list[Micros]]:
+    """Each arm so many times in each round."""
+    found: dict[str, list[Micros]] = {name: [] for name in arms}
+    for counts, name, arm in turns(arms, rounds):
+        server, client = cpu(arm.pid), time.process_time_ns()
+        arm.run(times)
+        client, server = time.process_time_ns() - client, cpu(arm.pid) - server
+        if counts:
+            found[name].append(Micros(server / times / 1000, (server + client) / times / 1000))
     return found
 
 
-def ratio(found: Rounds, name: str, baseline: str, of: str) -> Ratio:
+def of_server(found: Mapping[str, Sequence[Micros]]) -> Rounds:
+    return {name: [m.server for m in rounds] for name, rounds in found.items()}
+
+
+def of_both(found: Mapping[str, Sequence[Micros]]) -> Rounds:
+    return {name: [m.both for m in rounds] for name, rounds in found.items()}
+
+
+def clock(arms: Mapping[str, Arm], rounds: int, times: int) -> Rounds:
+    """By the clock, the fastest tenth of so many single times in each round: what waits for others only adds to it."""
+    found: dict[str, list[float]] = {name: [] for name in arms}
+    for counts, name, arm in turns(arms, rounds):
+        taken = list[float]()
+        for _ in range(times):
+            begun = time.perf_counter_ns()
+            arm.run(1)
+            taken.append((time.perf_counter_ns() - begun) / 1000)
+        if counts:
+            found[name].append(sorted(taken)[times // 10])
+    return found
+
+
+def ratio(found: Rounds, name: str, baseline: str) -> Ratio:
     """How many times the baseline something costs."""
-    pairs = zip(found[name], found[baseline], strict=True)
-    values = [getattr(mine, of) / getattr(base, of) for mine, base in pairs]
+    values = [mine / base for mine, base in zip(found[name], found[baseline], strict=True)]
     low, middle, high = statistics.quantiles(values, n=4)
     return Ratio(middle, low, high)
-
-
-def median(found: Rounds, name: str, of: str) -> float:
-    """Microseconds."""
-    return float(statistics.median(getattr(m, of) for m in found[name]))
 
 
 # A network: what is sent waits for half a round trip.

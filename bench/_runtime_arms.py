@@ -8,7 +8,7 @@ import importlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -37,10 +37,9 @@ Make = Callable[[ExitStack, str, int], Arm]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Arms to be compared, by name."""
+    """Arms to be compared with that by hand, by name."""
 
-    arms: Mapping[str, Make] = field(default_factory=dict)
-    baseline: str = HAND
+    arms: Mapping[str, Make]
 
 
 def prepare(admin: psycopg.Connection[Any]) -> None:

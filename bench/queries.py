@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -95,9 +96,9 @@ def cost(dsn: str, rounds: int) -> dict[str, Any]:
         with ExitStack() as stack:
             made = arms(stack, dsn, query, who, own)
             _arms.pin(arm.pid for arm in made.values())
-            rounds_of = _arms.measure(made, rounds, times)
-        ratios = {arm: _arms.ratio(rounds_of, arm, HAND, "server") for arm in (POLICY, BOTH)}
-        micros = _arms.median(rounds_of, HAND, "server")
+            rounds_of = _arms.of_server(_arms.measure(made, rounds, times))
+        ratios = {arm: _arms.ratio(rounds_of, arm, HAND) for arm in (POLICY, BOTH)}
+        micros = statistics.median(rounds_of[HAND])
         found[f"{name}, {who}"] = {"micros": micros} | _arms.as_json(ratios)
         print(f"{name:22}{who:9}{micros:13.0f} µs    {ratios[POLICY]!s:22}{ratios[BOTH]!s:22}")
     return found
@@ -158,9 +159,9 @@ def traps(dsn: str, rounds: int) -> dict[str, Any]:
                 "by hand": warmed(stack, app, query, psycopg.Connection, by_hand, small),
             }
             _arms.pin(arm.pid for arm in made.values())
-            rounds_of = _arms.measure(made, max(4, rounds // 2), 3)
-        ratios = {arm: _arms.ratio(rounds_of, arm, FRESH, "server") for arm in ("scoped", "by hand")}
-        micros = _arms.median(rounds_of, FRESH, "server")
+            rounds_of = _arms.of_server(_arms.measure(made, max(4, rounds // 2), 3))
+        ratios = {arm: _arms.ratio(rounds_of, arm, FRESH) for arm in ("scoped", "by hand")}
+        micros = statistics.median(rounds_of[FRESH])
         found[name] = {"micros": micros} | _arms.as_json(ratios)
         print(f"{name:36}{micros:13.0f} µs    {ratios['scoped']!s:22}{ratios['by hand']!s:22}")
     return found

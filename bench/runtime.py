@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,17 @@ def groups(libraries: Iterable[str]) -> dict[str, arms.Group]:
     }
 
 
-def measure(group: arms.Group, server: str, work: int, rounds: int, times: int) -> _arms.Rounds:
+def near(group: arms.Group, server: str, work: int, rounds: int, times: int) -> _arms.Rounds:
+    """Processor time of both."""
     with arms.made(group, server, work) as made:
         _arms.pin(arm.pid for arm in made.values())
-        return _arms.measure(made, rounds, times)
+        return _arms.of_both(_arms.measure(made, rounds, times))
+
+
+def away(group: arms.Group, server: str, work: int, rounds: int, times: int) -> _arms.Rounds:
+    """Time by the clock."""
+    with arms.made(group, server, work) as made:
+        return _arms.clock(made, max(5, rounds // 3), max(5, times // 10))
 
 
 @contextlib.contextmanager
@@ -71,21 +79,21 @@ def far(dsn: str) -> Iterator[str]:
         yield make_conninfo(dsn, host="127.0.0.1", port=port)
 
 
-def report(group: arms.Group, near: _arms.Rounds, away: _arms.Rounds) -> dict[str, Any]:
+def report(here: _arms.Rounds, there: _arms.Rounds) -> dict[str, Any]:
     """Print a group's table; returns it."""
     found: dict[str, Any] = {}
-    for name in near:
-        here = _arms.ratio(near, name, group.baseline, "both")
-        there = _arms.ratio(away, name, group.baseline, "wall")
-        micros = _arms.median(near, name, "both")
-        found[name] = {"micros": micros} | _arms.as_json({"both": here, "a network away": there})
-        print(f"  {name:42}{micros:8.0f} µs  {here!s:22}{there!s:22}")
+    for name, micros in here.items():
+        both = _arms.ratio(here, name, arms.HAND)
+        wall = _arms.ratio(there, name, arms.HAND)
+        middle = statistics.median(micros)
+        found[name] = {"micros": middle} | _arms.as_json({"both": both, "a network away": wall})
+        print(f"  {name:42}{middle:8.0f} µs  {both!s:22}{wall!s:22}", flush=True)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--times", type=int, default=100, help="a transaction in a turn")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -101,11 +109,9 @@ def main() -> None:
         for name, group in groups(libraries).items():
             for work, times in WORKS.items():
                 print(f"{name}, {work}")
-                near = measure(group, cluster.dsn, times, options.rounds, options.times)
-                away = measure(
-                    group, distant, times, max(5, options.rounds // 3), max(5, options.times // 10)
-                )
-                document[f"{name}, {work}"] = report(group, near, away)
+                here = near(group, cluster.dsn, times, options.rounds, options.times)
+                there = away(group, distant, times, options.rounds, options.times)
+                document[f"{name}, {work}"] = report(here, there)
     if options.json:
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import random
+import statistics
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,9 @@ def words(dsn: str, rounds: int) -> dict[str, Any]:
         with ExitStack() as stack:
             made = searched(stack, dsn, n, who)
             _arms.pin(arm.pid for arm in made.values())
-            rounds_of = _arms.measure(made, rounds, 5)
-        ratios = {arm: _arms.ratio(rounds_of, arm, HAND, "server") for arm in (POLICY, FUNCTION)}
-        micros = _arms.median(rounds_of, HAND, "server")
+            rounds_of = _arms.of_server(_arms.measure(made, rounds, 5))
+        ratios = {arm: _arms.ratio(rounds_of, arm, HAND) for arm in (POLICY, FUNCTION)}
+        micros = statistics.median(rounds_of[HAND])
         found[f"{name}, {who}"] = {"micros": micros} | _arms.as_json(ratios)
         print(f"{name:24}{who:9}{micros:13.0f} µs    {ratios[POLICY]!s:24}{ratios[FUNCTION]!s:24}")
     return found
@@ -187,9 +188,9 @@ def recall(dsn: str, rows: int, rounds: int) -> dict[str, Any]:
             seekers = {way: Seeker(stack, dsn, who, way, asked) for way in WAYS}
             made = {way: _arms.Arm(s.run, s.conn.info.backend_pid) for way, s in seekers.items()}
             _arms.pin(arm.pid for arm in made.values())
-            rounds_of = _arms.measure(made, max(4, rounds // 4), ASKED)
+            rounds_of = _arms.of_server(_arms.measure(made, max(4, rounds // 4), ASKED))
         cells = {way: _cell(s.answers, truth) for way, s in seekers.items()}
-        ratios = {way: _arms.ratio(rounds_of, way, HAND, "server") for way in WAYS}
+        ratios = {way: _arms.ratio(rounds_of, way, HAND) for way in WAYS}
         found[who] = {way: cells[way] | _arms.as_json({"ratio": ratios[way]}) for way in WAYS}
         line = (f"{c['rows']:.1f} / {c['recall']:.2f} / {ratios[way].median:.2f}" for way, c in cells.items())
         print(f"{who + ', ' + size:34}" + "".join(f"{words:>28}" for words in line))
