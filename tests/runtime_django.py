@@ -110,7 +110,7 @@ def django_pool(pool: type, pooled: bool) -> Any:
 
     @asynccontextmanager
     async def make(dsn: str, size: int, binding: Binding, prepare: bool) -> AsyncIterator[Any]:
-        tenantry = {"setting": binding.setting, "unscoped": binding.unscoped}
+        tenantry = {"setting": binding.setting, "unscoped": binding.unscoped, "signer": binding.signer}
         chosen: dict[str, Any] = {"tenantry": tenantry}
         if prepare:
             chosen["prepare_threshold"] = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import re
@@ -27,10 +28,12 @@ from tenantry.prove import outcomes, prove
 from tenantry.runtime import Binding, Signer, tenant
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.signing import Key, read, written
-from tenantry.spec import Audit
+from tenantry.spec import Audit, parse
 from tenantry.steps import context
+from tenantry.world import scratch
 from tests import corpus
 from tests.corpus import Subject
+from tests.runtime_adapters import ADAPTERS
 from tests.servers import Server
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -502,3 +505,47 @@ def test_without_a_key_nothing_is_proven(signed: tuple[Subject, str]) -> None:
             )
     assert not found.proven
     assert [f.object for f in found.findings if f.check == "keys"] == ["tenant_context.keys"]
+
+
+# In a lab, and through every adapter
+
+
+def test_a_scratch_database_is_signed_too(server: Server) -> None:
+    if not server.private:
+        pytest.skip("NOT TESTED HERE: makes a database of its own")
+    declared = parse(
+        '[tenancy]\ncontext = "signed"\nmissing = "raise"\n'
+        '[tenancy.default]\nid = "first"\nname = "First"\nslug = "first"\n'
+        '[roles]\napp = "scratch_app"\ncontext = "scratch_context"\n'
+        '[tables.note]\nscope = "tenant"\nbackfill = { constant = "first" }\nprimary_key = "global"\n'
+    )
+    schema = "CREATE TABLE note (id bigserial PRIMARY KEY, body text NOT NULL)"
+    template = f"scratch_{secrets.token_hex(4)}"
+    seeded = scratch.make(server.dsn, template, schema, declared)
+    with scratch.copied(server.dsn, template, f"{template}_copy", declared, seeded) as made:
+        for name in made.tenants:
+            with made.connect(name) as conn:
+                assert {t for (t,) in conn.execute("SELECT tenant_id FROM note")} == {name}
+        with made.connect() as conn, pytest.raises(psycopg.errors.InsufficientPrivilege, match="is not set"):
+            conn.execute("SELECT 1 FROM note")
+        assert scratch.examined(made, None, now=NOW).proven
+    scratch.drop(server.dsn, template)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_adapter_signs(signed: tuple[Subject, str], adapter: str) -> None:
+    subject, text = signed
+    dsn = scratch.uri(subject.db.dsn, user=subject.spec.roles.app)
+
+    async def work() -> None:
+        async with (
+            ADAPTERS[adapter](dsn, 1, Binding(signer=Signer(text)), False) as pool,
+            pool.connect() as conn,
+        ):
+            for name, users in (("first", 2), ("second", 1), ("first", 2)):
+                with tenant(name):
+                    assert await conn.rows("SELECT count(*) FROM users") == [(users,)]
+                    await conn.rows("UPDATE users SET email = email")
+                    await conn.commit()
+
+    asyncio.run(work())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tenantry.names import QName, literal, qualified, quote
-from tenantry.runtime.signing import Key
+from tenantry.runtime.signing import Key, value
 
 LIFETIME = 120  # seconds from signing until the transaction begins
 
@@ -108,5 +107,4 @@ class Claims:
 
     def _named(self, tenant: str) -> str:
         """A tenant as the setting holds it."""
-        signing = self.signing
-        return signing.key.sign(tenant, int(time.time()) + LIFETIME) if signing and tenant else tenant
+        return value(self.signing.key if self.signing else None, tenant, LIFETIME)

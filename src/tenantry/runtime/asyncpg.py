@@ -114,6 +114,8 @@ class _Protocol:
         """Bind the transaction to a signed value, which travels as a parameter. A refusal ends it."""
         try:
             prepared = await self._real.prepare("", statement, timeout, record_class=asyncpg.Record)
+            prepared._init_types()  # text in, void out: both are known to the driver
+            prepared._init_codecs()
             await self._real.bind_execute(prepared, (value,), "", 0, False, timeout)
         except BaseException:
             with suppress(Exception):  # the caller sees what went wrong first

@@ -70,6 +70,11 @@ def read(text: str) -> Key:
     return Key.made_of(found[1], secret)
 
 
+def value(key: Key | None, tenant: str, seconds: int) -> str:
+    """What the setting holds for a tenant for so many seconds from now; as it is without a key."""
+    return key.sign(tenant, int(time.time()) + seconds) if key is not None and tenant else tenant
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Signs the tenant of each transaction, for ``lifetime`` seconds from its beginning.
@@ -96,7 +101,7 @@ class Signer:
             raise TenantError(
                 f"no key to sign the tenant with: set {ENVIRONMENT}, or give Signer(key); `tenantry keys new` makes one"
             )
-        return read(text).sign(tenant, int(time.time()) + self.lifetime)
+        return value(read(text), tenant, self.lifetime)
 
     @property
     def statement(self) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from tenantry import introspect, planner, prove
+from tenantry import introspect, keys, planner, prove
 from tenantry.apply import apply
 from tenantry.attacks.target import find
 from tenantry.catalog import Catalog
@@ -26,6 +26,7 @@ from tenantry.finding import Outcome, Proof
 from tenantry.names import display, qualified
 from tenantry.session import Conn, connect
 from tenantry.spec import Spec
+from tenantry.steps import context
 from tenantry.world.clone import Clone, clone
 from tenantry.world.seed import Missing, Seeded, seed
 
@@ -86,11 +87,14 @@ def _begun(spec: Spec, catalog: Catalog) -> bool:
     targets, _ = find(spec, catalog)
     bound = [t.table for t in targets if t.kind == "tenant" and t.table.row_security and t.table.forced]
     policies = [p for table in bound for p in table.policies]
-    return any(spec.tenancy.setting in f"{p.using} {p.check}" for p in policies)
+    asked = (spec.tenancy.setting, context.at(spec, "current_tenant").name)
+    return any(one in f"{p.using} {p.check}" for p in policies for one in asked)
 
 
 def fill(dsn: str, spec: Spec) -> Seeded:
-    """Two tenants with rows in every table; materialized views see them too."""
+    """Two tenants with rows in every table, and a key where tenants are signed; materialized views see them too."""
+    if context.signed(spec):
+        keys.new(dsn, spec)
     with contextlib.closing(connect(dsn, "tenantry prove --lab")) as conn:
         seeded = seed(conn, spec)
         stale = _refresh(conn)

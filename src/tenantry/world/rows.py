@@ -9,10 +9,13 @@ import psycopg
 
 from tenantry.catalog import Table
 from tenantry.names import QName, columns, display, literal, qualified
+from tenantry.runtime import signing
 from tenantry.session import Conn
 from tenantry.world.shape import Link, Shape
 from tenantry.world.solve import Ask, Group, Solver, Unsolvable, Values
 from tenantry.world.values import mined
+
+_LIFETIME = 60  # seconds from signing until the transaction begins
 
 _TRIES = 300  # of one row
 _BLIND = 30  # of them when the refusal does not say what it is about
@@ -92,6 +95,7 @@ class Placer:
     conn: Conn
     shape: Shape
     solver: Solver
+    key: signing.Key | None = None  # that tenants are signed with
     rows: int = 0
     notes: list[str] = field(default_factory=list)
     loose: list[tuple[Table, str | None, Link]] = field(default_factory=list)
@@ -215,7 +219,8 @@ class Placer:
         setting = self.shape.spec.tenancy.setting
         try:
             with self.conn.transaction():
-                self.conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", (setting, tenant or ""))
+                value = signing.value(self.key, tenant or "", _LIFETIME)
+                self.conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", (setting, value))
                 if force:
                     self.conn.execute("SET LOCAL session_replication_role = replica")
                 for statement in statements:

@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tenantry import introspect, prove
+from tenantry import introspect, keys, prove
 from tenantry.errors import CatalogError
 from tenantry.finding import Mode, Proof
 from tenantry.names import quote
+from tenantry.runtime.signing import MOST_SECONDS, Key, value
 from tenantry.session import connect
 from tenantry.spec import Spec
 from tenantry.world.proof import answered, app_dsn, convert, fill
@@ -44,14 +45,18 @@ class Scratch:
         return self.seeded.tenants
 
     def connect(self, tenant: str | None = None, **options: Any) -> psycopg.Connection[Any]:
-        """A connection as the application, in the scope of a tenant for as long as it is open; None for in none."""
+        """A connection as the application, in the scope of a tenant for as long as it is open (of a signed one: 10 minutes);
+        None for in none."""
         conn = psycopg.connect(self.app_dsn, **options)
         if tenant is not None:
             with conn.transaction():
-                conn.execute(
-                    "SELECT pg_catalog.set_config(%s, %s, false)", (self.spec.tenancy.setting, tenant)
-                )
+                said = value(self._key(), tenant, MOST_SECONDS)
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", (self.spec.tenancy.setting, said))
         return conn
+
+    def _key(self) -> Key | None:
+        with contextlib.closing(connect(self.dsn, "tenantry")) as admin:
+            return keys.current(admin, self.spec)
 
 
 def make(server: str, name: str, schema: Schema, spec: Spec) -> Seeded:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from tenantry import keys
 from tenantry.attacks.target import Target
 from tenantry.catalog import Table
 from tenantry.names import QName, display, literal, qualified, quote
@@ -209,7 +210,7 @@ def seed(conn: Conn, spec: Spec) -> Seeded:
     shape = shapes.read(conn, spec)
     groups = order(shape)
     circles = {name: group for group in groups for name in group if len(group) > 1}
-    seeder = _Seeder(shape, Placer(conn, shape, Solver(conn, shape)), circles)
+    seeder = _Seeder(shape, Placer(conn, shape, Solver(conn, shape), keys.current(conn, spec)), circles)
     try:
         tenants = seeder.tenants()
     except Unseedable as error:
