@@ -14,6 +14,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tenantry import introspect
+from tenantry.attacks import worlds
 from tenantry.attacks.lab import How
 from tenantry.errors import CatalogError
 from tenantry.finding import Outcome, Proof
@@ -255,20 +256,46 @@ def test_columns_of_types_that_it_does_not_know(db: Database) -> None:
         assert {"read", "update", "insert"} <= {o.attack for o in mine if o.status == "held"}
 
 
-def test_a_privilege_that_was_revoked(db: Database) -> None:
+def test_an_administrator_who_may_not_take_rows_away(db: Database) -> None:
+    """What differs then is no breach: the transaction failed, and nothing was taken away."""
+    spec = isolated.make(db)
+    dsn = administrator(db)
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    tried = outcomes(dsn, spec, catalog, frozenset(), how=FULL, doors=frozenset({"worlds"}))
+    assert {o.status for o in tried} == {"error"}
+    assert all("could not be taken away" in o.detail and "42501" in o.detail for o in tried)
+
+
+def test_a_view_that_is_slow_only_afterwards_is_no_breach(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     isolated.make(db)
-    dba = f"{isolated.names(db).app}_dba"
+    run(db, WAITS)
+    monkeypatch.setattr(worlds, "_PATIENCE", {"statement_timeout": "300ms"})
+    spec = isolated.spec(db)
+    with db.connect() as connection:
+        catalog = introspect.read(connection)
+    tried = outcomes(db.dsn, spec, catalog, frozenset(), how=FULL, doors=frozenset({"worlds"}))
+    assert {o.object for o in tried if o.status == "error"} == {"waits()"}
+    assert any("57014" in o.detail for o in tried)
+
+
+def administrator(db: Database) -> str:
+    """The DSN of one who is no superuser."""
+    inherit = " WITH INHERIT FALSE" if db.server_version >= 160000 else ""
     run(
         db,
-        "CREATE ROLE {app}_dba LOGIN BYPASSRLS",
+        "CREATE ROLE {app}_dba LOGIN BYPASSRLS NOINHERIT",
         "GRANT ALL ON ALL TABLES IN SCHEMA public TO {app}_dba",
-        "GRANT {owner}, {app} TO {app}_dba WITH INHERIT FALSE"
-        if db.server_version >= 160000
-        else "GRANT {owner}, {app} TO {app}_dba",
-        "ALTER ROLE {app}_dba NOINHERIT",
+        f"GRANT {{owner}}, {{app}} TO {{app}}_dba{inherit}",
     )
-    proof = examined(
-        db, "REVOKE ALL ON accounts FROM {app}_dba", how=How(), dsn=make_conninfo(db.dsn, user=dba)
-    )
+    return make_conninfo(db.dsn, user=f"{isolated.names(db).app}_dba")
+
+
+def test_a_privilege_that_was_revoked(db: Database) -> None:
+    isolated.make(db)
+    dsn = administrator(db)
+    proof = examined(db, "REVOKE ALL ON accounts FROM {app}_dba", how=How(), dsn=dsn)
     found = only(proof, "accounts")
     assert any("42501" in o.detail for o in found)

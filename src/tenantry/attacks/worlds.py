@@ -170,7 +170,9 @@ def _remove(lab: Lab, run_: Run, gone: str) -> dict[str, Result]:
 
     Returns what came of it by table; a partition has those of the table that it is a part of.
     """
-    run_(at.set_all({"session_replication_role": "replica"}))
+    set_ = _safely(run_, at.set_all({"session_replication_role": "replica"}))
+    if set_.sqlstate:  # the administrator may not
+        return {target.label: set_ for target in lab.targets.values()}
     removed: dict[str, Result] = {}
     for target in sorted(lab.targets.values(), key=_depth, reverse=True):
         for trigger in target.table.triggers:
@@ -208,8 +210,10 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
                 return replace(
                     base, status="breached", detail=f"as tenant {one.observer}: {told}", sql=sql, cells=cells
                 )
-    failed = [(o, s) for o, seen in found.items() for s in seen if s.before.sqlstate]
-    bad = next((s.before for o, s in failed if not (o.function and s.before.sqlstate in _REFUSALS)), None)
+    both = [(o, s) for o, seen in found.items() for s in seen]
+    failed = [(o, s.before) for o, s in both if s.before.sqlstate]
+    failed += [(o, s.after) for o, s in both if _unclear(s.after)]
+    bad = next((result for o, result in failed if not (o.function and result.sqlstate in _REFUSALS)), None)
     if bad is not None:
         return replace(base, status="error", detail=f"could not look: {bad.sqlstate} {bad.message}", cells=())
     stuck = next((s.stuck for seen in found.values() for s in seen if s.stuck), "")
@@ -223,7 +227,14 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
 
 
 def _differs(seen: Seen) -> bool:
+    if _unclear(seen.before) or _unclear(seen.after):
+        return False
     return (seen.before.sqlstate, seen.before.first) != (seen.after.sqlstate, seen.after.first)
+
+
+def _unclear(result: Result) -> bool:
+    """An error about the moment, and not about rows: a timeout, a lock, a lack of memory, a transaction that has failed."""
+    return result.sqlstate[:2] in ("25", "53", "55", "57", "58") or result.sqlstate == "40P01"
 
 
 def _told(result: Result) -> str:
