@@ -9,12 +9,15 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from tenantry import apply, checks, keys, planner
@@ -26,6 +29,7 @@ from tenantry.errors import CatalogError, SpecError, TenantError
 from tenantry.finding import Proof
 from tenantry.prove import outcomes, prove
 from tenantry.runtime import Binding, Signer, tenant
+from tenantry.runtime.alembic import for_each_tenant
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.signing import Key, read, written
 from tenantry.spec import Audit, parse
@@ -135,6 +139,25 @@ def test_a_signed_value_shows_the_rows_of_its_tenant(
     app.execute("SELECT audit.log('user.create')")
     app.rollback()
     assert (count(app), app.execute("SELECT current_setting(%s)", (SETTING,)).fetchone()) == (0, ("",))
+
+
+def test_a_data_migration_signs_too(signed: tuple[Subject, str]) -> None:
+    subject, key = signed
+    url = subject.db.dsn.replace("postgresql:", "postgresql+psycopg:")
+    with create_engine(url, poolclass=NullPool).connect() as bind:
+        found: list[tuple[str, int]] = []
+
+        def work(id: str) -> None:
+            found.append((id, bind.exec_driver_sql("SELECT count(*) FROM users").scalar_one()))
+
+        of: Any = {"role": subject.spec.roles.app, "tenants": ["first", "second"]}
+        assert for_each_tenant(bind, work, signer=Signer(key), **of) == 2
+        assert found == [("first", 2), ("second", 1)]
+        found.clear()
+        with suppress(DBAPIError):
+            for_each_tenant(bind, work, **of)
+        assert sum(count for _, count in found) == 0  # unsigned is nobody
+        bind.rollback()
 
 
 def test_an_administrator_signs_by_hand(signed: tuple[Subject, str]) -> None:

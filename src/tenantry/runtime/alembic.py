@@ -17,6 +17,7 @@ from tenantry.errors import ExemptRole, TenantError
 from tenantry.runtime.binding import Binding, literal
 from tenantry.runtime.isolation import Tenancy, quoted, quoted_part
 from tenantry.runtime.scope import tenant, tenant_text
+from tenantry.runtime.signing import Signer
 
 log = logging.getLogger("alembic.tenantry")
 
@@ -70,13 +71,15 @@ def for_each_tenant(
     role: str | None = None,
     tenants: Iterable[object] | None = None,
     name: str | None = None,
+    signer: Signer | None = None,
 ) -> int:
     """Call ``work(tenant)`` in the scope of each tenant; returns for how many. ``target``: ``op``, or a Connection.
 
     ``role`` is whom the work is done as (the application's), needed where the connection's own is exempt.
     ``tenants`` are ids; left out they are read from the tenants table, which an exempt role alone can.
     With a ``name``, each tenant is a transaction of its own, what ran before is committed, and a tenant that is done
-    is not done again under that name; without one all are part of the migration's transaction.
+    is not done again under that name; without one all are part of the migration's transaction. ``signer`` signs the
+    tenant where the spec says ``context = "signed"``; give a name then, as a signature is good for minutes only.
 
     Raises ExemptRole before any work where a table with the tenant column would show all tenants' rows, and
     TenantError where there is no list of tenants or the migration is only printed (``--sql``). An error of
@@ -92,7 +95,7 @@ def for_each_tenant(
         todo = [id for id in ids if id not in done]
         for number, id in enumerate(todo, 1):
             with transaction():
-                _work(bind, of, role, id, work)
+                _work(bind, Binding(of.setting, signer=signer), role, id, work)
                 if name:
                     _run(
                         bind,
@@ -151,23 +154,23 @@ def _by_hand(bind: Connection) -> Iterator[None]:
     bind.exec_driver_sql("COMMIT")
 
 
-def _work(bind: Connection, of: Tenancy, role: str | None, id: str, work: Callable[[str], Any]) -> None:
+def _work(bind: Connection, binding: Binding, role: str | None, id: str, work: Callable[[str], Any]) -> None:
     """One tenant's work, bound to it. What was set is set back, as the transaction may go on."""
     before = _run(bind, "SHOW row_security").scalar_one()
-    enter = ["SET LOCAL row_security = on", *_as(role), Binding(of.setting).assignment(id)]
-    for statement in enter:
+    for statement in ("SET LOCAL row_security = on", *_as(role)):
         bind.exec_driver_sql(statement)
+    if binding.signer:
+        _run(bind, binding.signer.statement.replace("$1", ":value"), value=binding.signer.value(id))
+    else:
+        bind.exec_driver_sql(binding.assignment(id))
     try:
         with tenant(id):
             work(id)
     except Exception as error:
         error.add_note(f"tenant {id}: the migration stopped here; what earlier ones committed stays done")
         raise
-    for statement in (
-        Binding(of.setting).assignment(""),
-        *(["SET LOCAL ROLE NONE"] if role else []),
-        f"SET LOCAL row_security = {before}",
-    ):
+    leave = [binding.assignment(""), *(["SET LOCAL ROLE NONE"] if role else [])]
+    for statement in (*leave, f"SET LOCAL row_security = {before}"):
         bind.exec_driver_sql(statement)
 
 
