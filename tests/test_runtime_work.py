@@ -18,13 +18,14 @@ import pytest
 from sqlalchemy import StaticPool, create_engine, text
 from sqlalchemy.orm import Session
 
-from tenantry import apply, checks, introspect, planner, spec
+from tenantry import apply, checks, introspect, keys, planner, spec
 from tenantry.checks import Request
 from tenantry.errors import ExemptRole, NoTenant, UnknownTenant, WorkRefused
 from tenantry.prove import prove
-from tenantry.runtime import current_or_none, tenant
+from tenantry.runtime import Binding, Signer, current_or_none, tenant
 from tenantry.runtime import work as module
 from tenantry.runtime.work import (
+    Record,
     support_access,
     support_access_async,
     system_scope,
@@ -46,6 +47,7 @@ INSERT INTO tenants (id, name, slug) VALUES ('b', 'B', 'b');
 INSERT INTO notes (tenant_id, body) VALUES ('b', 'b1');
 """
 SPEC = """
+{more}
 [tenancy.default]
 id = "a"
 name = "A"
@@ -55,6 +57,7 @@ app = "{app}"
 system = "{system}"
 support = "{support}"
 support_writes = {writes}
+context = "{context}"
 [audit]
 events = "{events}"
 owner = "{recorder}"
@@ -67,6 +70,9 @@ scope = "through"
 parent = "notes"
 """
 
+RAISE = '[tenancy]\nmissing = "raise"\n'
+MORE = {"raise": RAISE, "signed": RAISE + 'context = "signed"\n'}
+
 
 @dataclass(frozen=True)
 class World:
@@ -75,9 +81,17 @@ class World:
     db: Database
     spec: Spec
     extended: bool
+    record: Record
 
     def dsn(self, role: str) -> str:
         return re.sub(r"//[^/@]*@?/", f"//{quote(self.db.role(role))}@/", self.db.dsn, count=1)
+
+    def bind(self, conn: psycopg.Connection[Any], name: str) -> None:
+        """As the application binds a transaction, by hand."""
+        signer = self.record.binding.signer
+        conn.execute(
+            "SELECT set_config('app.current_tenant_id', %s, true)", [signer.value(name) if signer else name]
+        )
 
     def events(self, action: str = "audit.%") -> list[dict[str, Any]]:
         query = "SELECT to_jsonb(e) FROM audit_logs e WHERE action LIKE %s ORDER BY created_at, action"
@@ -91,18 +105,20 @@ class World:
 
 @pytest.fixture(scope="module", params=["plain", "extended"])
 def world(request: pytest.FixtureRequest, server: Server) -> Iterator[World]:
-    extended = request.param == "extended"
+    extended = request.param in ("extended", "signed")
+    trail, more = "extended" if extended else "plain", MORE.get(request.param, "")
     with server.databases() as make:
         db = make()
-        names = {name: db.role(name) for name in ("app", "system", "support", "recorder")}
+        names = {name: db.role(name) for name in ("app", "system", "support", "recorder", "context")}
         reader = f'reader = "{db.role("reader")}"' if extended else ""
-        toml = SPEC.format(**names, events=request.param, reader=reader, writes=str(extended).lower())
+        toml = SPEC.format(**names, events=trail, more=more, reader=reader, writes=str(extended).lower())
         with db.connect() as conn:
             conn.execute(BEFORE)
             declared = spec.parse(toml)
             apply.apply(db.dsn, planner.plan(declared, introspect.read(conn), "online"))
             conn.execute(AFTER)
-        yield World(db, declared, extended)
+        signer = Signer(keys.new(db.dsn, declared)) if request.param == "signed" else None
+        yield World(db, declared, extended, Record(binding=Binding(signer=signer)))
 
 
 def seen(conn: psycopg.Connection[Any]) -> list[str]:
@@ -110,11 +126,13 @@ def seen(conn: psycopg.Connection[Any]) -> list[str]:
 
 
 def system(w: World, **more: Any) -> Any:
-    return system_scope(w.dsn("system"), **{"reason": "a test", **more})
+    return system_scope(w.dsn("system"), **{"reason": "a test", "record": w.record, **more})
 
 
 def support(w: World, name: str = "a", **more: Any) -> Any:
-    return support_access(w.dsn("support"), name, **{"reason": "a test", "ticket": "T-1", **more})
+    return support_access(
+        w.dsn("support"), name, **{"reason": "a test", "ticket": "T-1", "record": w.record, **more}
+    )
 
 
 # What it lets through
@@ -212,7 +230,7 @@ def test_support_reads_one_tenant_who_finds_it_in_its_trail(world: World) -> Non
     assert [(e["tenant_id"], e["actor_id"]) for e in (begun, ended)] == [("b", "ann")] * 2
     assert (begun["metadata"]["ticket"], begun["metadata"]["writes"]) == ("T-1", False)
     with psycopg.connect(world.dsn("app")) as app:
-        app.execute("SET LOCAL app.current_tenant_id = 'b'")
+        world.bind(app, "b")
         own = app.execute("SELECT action FROM audit_logs ORDER BY created_at DESC LIMIT 2").fetchall()
         assert {action for (action,) in own} == {"audit.support.begin", "audit.support.end"}
 
@@ -259,13 +277,13 @@ def test_without_a_recorded_piece_of_work_no_row_is_reached(world: World) -> Non
     for role in ("system", "support"):
         with psycopg.connect(world.dsn(role)) as conn:
             for table in ("notes", "lines", "tenants"):
-                conn.execute("SET LOCAL app.current_tenant_id = 'a'")
+                world.bind(conn, "a")
                 with pytest.raises(
                     psycopg.errors.InsufficientPrivilege, match="only in work that is recorded"
                 ):
                     conn.execute(f"SELECT * FROM {table}".encode())
                 conn.rollback()
-            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="audit_logs"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"audit_logs|is not set"):
                 conn.execute("SELECT * FROM audit_logs")
 
 
@@ -486,16 +504,16 @@ def test_a_statement_that_goes_on_is_ended(world: World) -> None:
 
 def test_with_coroutines(world: World) -> None:
     async def fails() -> None:
-        async with system_scope_async(world.dsn("system"), reason="r") as conn:
+        async with system_scope_async(world.dsn("system"), reason="r", record=world.record) as conn:
             await conn.execute("DELETE FROM lines")
             raise ZeroDivisionError
 
     async def main() -> None:
         count = len(world.events())
-        async with system_scope_async(world.dsn("system"), reason="r") as conn:
+        async with system_scope_async(world.dsn("system"), reason="r", record=world.record) as conn:
             assert await (await conn.execute(READ)).fetchall() == [("a1",), ("a2",), ("b1",)]
         dsn = world.dsn("support")
-        async with support_access_async(dsn, "b", reason="r", ticket="t") as conn:
+        async with support_access_async(dsn, "b", reason="r", ticket="t", record=world.record) as conn:
             assert await (await conn.execute(READ)).fetchall() == [("b1",)]
             await conn.rollback()
             async with conn.transaction():
@@ -523,6 +541,26 @@ def test_the_applications_connections_get_no_tenant_from_it(world: World) -> Non
         for kind in (system, support):
             with kind(world), pytest.raises(NoTenant):
                 seen(app)
+
+
+@pytest.mark.parametrize("world", ["raise", "signed"], indirect=True)
+def test_where_no_tenant_raises_and_where_tenants_are_signed(world: World) -> None:
+    test_system_work_reaches_every_tenant_and_is_told_before_and_after(world)
+    test_what_fails_is_rolled_back_and_told(world)
+    test_support_reads_one_tenant_who_finds_it_in_its_trail(world)
+    test_support_writes_where_it_is_let_and_begun_for(world)
+    test_without_a_recorded_piece_of_work_no_row_is_reached(world)
+    test_with_coroutines(world)
+    with pytest.raises(UnknownTenant, match="there is no tenant 'c'"), support(world, "c"):
+        pass
+    with support(world) as conn:
+        world.bind(conn, "b")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is for tenant a only"):
+            seen(conn)
+    if world.record.binding.signer:
+        unsigned = support(world, record=Record())
+        with pytest.raises(WorkRefused, match="not signed"), unsigned:
+            pass
 
 
 # What people are told

@@ -29,12 +29,16 @@ from tenantry.runtime.psycopg import AsyncConnection, Connection
 WORK = "app.work_id"
 # Statements are not prepared: plans are made anew each time, and a pooler may not know them.
 _AS: dict[str, Any] = {"autocommit": True, "row_factory": tuple_row, "prepare_threshold": None}
+_DAY = 86_400  # seconds: longer than any work may take
 _ABSENT = {"3F000", "42883", "42501"}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where work is recorded: the schema of the trail's functions, and the setting that holds the tenant."""
+    """Where work is recorded: the schema of the trail's functions, and how a transaction is told its tenant.
+
+    Where the spec says ``context = "signed"``, support needs a binding with a signer, as the application does.
+    """
 
     functions: str = "audit"
     binding: Binding = field(default_factory=Binding)
@@ -164,15 +168,16 @@ class _Working(State):
     def opening(self, begin: str | None, *, fixed_plans: Any) -> tuple[str, ...]:
         assert self.wanted_ is not None
         self.bound = self.wanted()
-        left = max(1, int((self.until - time.monotonic()) * 1000))
+        left = int(min(max(self.until - time.monotonic(), 0.001), _DAY) * 1000)
         # The server asks for each statement whether the work is open; these end one that was let through before.
         limits = ("transaction_timeout",) if self.server >= 170000 else (
             "statement_timeout", "idle_in_transaction_session_timeout",
         )  # fmt: skip
         return (
             *((begin,) if begin else ()),
-            *(() if self.wanted_.writes else ("SET LOCAL transaction_read_only = on",)),
-            self.binding.assignment(self.bound),
+            # Its beginning is written, whatever it may do then.
+            *(() if self.wanted_.writes or not self.id else ("SET LOCAL transaction_read_only = on",)),
+            self.binding.assignment("" if self.binding.signer else self.bound),
             f"SET LOCAL {ACTOR} = {literal(self.wanted_.who or '')}",
             f"SET LOCAL {WORK} = {literal(self.id)}",
             *(f"SET LOCAL {limit} = {left}" for limit in limits),
@@ -187,14 +192,14 @@ def _working(wanted: _Wanted, dsn: str) -> Iterator[Connection[TupleRow]]:
     conn = kind.connect(dsn, **_AS)
     try:
         guard(conn, binding=binding)
-        state, started = _Working(binding, new=True, wanted_=wanted), time.monotonic()
+        state, started = _Working(binding, wanted_=wanted), time.monotonic()
         conn.tenantry_state = state
-        with _refusing(wanted):
-            (state.id,) = conn.execute(*wanted.begin()).fetchone() or ("",)
+        with _refusing(wanted), conn.transaction():
+            found = conn.execute(*wanted.begin()).fetchone()
     except BaseException:
         conn.close()
         raise
-    _opened(state, started, conn)
+    _opened(state, started, conn, found)
     conn.autocommit = False
     outcome, told = "failure", None
     try:
@@ -220,14 +225,15 @@ async def _working_async(wanted: _Wanted, dsn: str) -> AsyncIterator[AsyncConnec
     conn = await kind.connect(dsn, **_AS)
     try:
         await guard_async(conn, binding=binding)
-        state, started = _Working(binding, new=True, wanted_=wanted), time.monotonic()
+        state, started = _Working(binding, wanted_=wanted), time.monotonic()
         conn.tenantry_state = state
         with _refusing(wanted):
-            (state.id,) = await (await conn.execute(*wanted.begin())).fetchone() or ("",)
+            async with conn.transaction():
+                found = await (await conn.execute(*wanted.begin())).fetchone()
     except BaseException:
         await conn.close()
         raise
-    _opened(state, started, conn)
+    _opened(state, started, conn, found)
     await conn.set_autocommit(False)
     outcome, told = "failure", None
     try:
@@ -251,12 +257,13 @@ def _is_broken(conn: Any) -> bool:
     return bool(conn.info.transaction_status == TransactionStatus.INERROR)
 
 
-def _opened(state: _Working, started: float, conn: Any) -> None:
+def _opened(state: _Working, started: float, conn: Any, found: tuple[Any, ...] | None) -> None:
     """From here on the connection works, for its time."""
     assert state.wanted_ is not None
+    assert found is not None
+    state.id = found[0]
     state.until = started + state.wanted_.minutes * 60
     state.server = conn.info.server_version
-    state.new = False
 
 
 @contextmanager

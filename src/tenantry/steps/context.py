@@ -17,7 +17,6 @@ from tenantry.conversion import Conversion
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Spec
-from tenantry.steps import observe
 
 CONFIG = ("search_path=pg_catalog, pg_temp",)
 MOST_SECONDS = (
@@ -214,11 +213,15 @@ def _sign(keys: QName) -> str:
 def _no_tenant(setting: str) -> str:
     return f"""
 BEGIN
-  IF pg_has_role(current_user, to_regrole({literal(observe.ROLE)})::oid, 'USAGE') THEN
-    RETURN NULL;  -- in observe mode nothing is taken away yet
+  -- Whoever has a policy of its own sees rows by that one: observe mode, resolvers, the trail's owner, system work.
+  IF EXISTS (
+    SELECT FROM pg_policy AS p CROSS JOIN LATERAL unnest(p.polroles) AS r (oid)
+    WHERE p.polpermissive AND r.oid <> 0 AND pg_has_role(current_user, r.oid, 'USAGE')
+  ) THEN
+    RETURN NULL;
   END IF;
   RAISE EXCEPTION '% is not set, and this work belongs to a tenant', {literal(setting)} USING ERRCODE = '{_SQLSTATE}',
-    HINT = 'Begin the transaction inside a tenant''s scope; a role for work across tenants needs BYPASSRLS.';
+    HINT = 'Begin the transaction inside a tenant''s scope; work across tenants is for the login of [roles] system.';
 END
 """
 
@@ -297,8 +300,6 @@ def problems(c: Conversion) -> Iterator[str]:
         return
     role, schema = c.spec.roles.context, c.spec.tenancy.functions
     known = c.catalog.roles_by_name.get(role)
-    if signed(c.spec) and c.spec.roles.support is not None:
-        yield f'[roles] support: {c.spec.roles.support} says in SQL which tenant it looks after, which signed tenants do not let anybody; remove support, or context = "signed"'
     if role in (c.spec.roles.app, c.spec.roles.owner, c.spec.roles.resolver):
         yield f"[roles]: context is {role}, which has another part; name a role of its own"
     if known is not None and (known.login or known.superuser or known.bypass_rls):

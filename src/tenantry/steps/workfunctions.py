@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tenantry.conversion import Conversion
 from tenantry.names import literal, qualified, quote
 from tenantry.plan import Change
-from tenantry.steps import work
+from tenantry.steps import context, work
 from tenantry.steps.events import Trail
 from tenantry.steps.trailfunctions import Routine, insert, refuse, routine
 
@@ -61,7 +61,7 @@ def _tenant(t: Trail, value: str) -> str:
 def begin(t: Trail) -> Routine:
     """``work_begin(reason, ticket, minutes, tenant, actor, request_id, writes)``: an event; returns its id."""
     c = t.c
-    key, setting = c.spec.tenancy.key, literal(c.spec.tenancy.setting)
+    key = c.spec.tenancy.key
     said = (
         "jsonb_strip_nulls(jsonb_build_object('role', session_user, 'reason', reason, 'ticket', ticket, "
         "'request_id', request_id, 'writes', writes, 'minutes', minutes, 'from', now(), "
@@ -78,7 +78,7 @@ def begin(t: Trail) -> Routine:
         f"\nDECLARE\n  kind text := {_kind(t)};\n  event {t.type('id')};\nBEGIN\n"
         + "".join(_checks())
         + "  IF tenant IS NOT NULL THEN\n"
-        f"    PERFORM set_config({setting}, tenant, true);\n"
+        f"{_entered(c)}"
         f"    IF NOT EXISTS (SELECT FROM {qualified(c.tenants)} AS t WHERE t.{quote(key)}::text = tenant) THEN\n"
         "      RAISE EXCEPTION 'work: there is no tenant %', quote_literal(tenant)\n"
         "        USING ERRCODE = '02000', HINT = 'Name one by its id.';\n    END IF;\n  END IF;\n"
@@ -90,6 +90,16 @@ def begin(t: Trail) -> Routine:
     )  # fmt: skip
     why = "Records that work beyond one tenant begins: who, why, for how long."
     return Routine(t.at("work_begin"), arguments, "text", body, callers(t), why)
+
+
+def _entered(c: Conversion) -> str:
+    """What lets the look-up of a tenant see it. Who signs it is not these functions, but whoever calls them."""
+    if not context.signed(c.spec):
+        return f"    PERFORM set_config({literal(c.spec.tenancy.setting)}, tenant, true);\n"
+    return "  " + refuse(
+        f"tenant IS DISTINCT FROM ({context.default(c)})::text", "work: this transaction is not of tenant %",
+        "Begin it in a transaction that is bound to that tenant, by its signed value.", "tenant",
+    ).replace("\n  ", "\n    ").removesuffix("  ")  # fmt: skip
 
 
 def _checks() -> Iterator[str]:
@@ -139,7 +149,7 @@ def _over(t: Trail) -> str:
 
 def opened(t: Trail) -> Routine:
     """``work_open()``: true while the transaction's piece of work is open; raises where it is not."""
-    setting = f"current_setting({literal(t.c.spec.tenancy.setting)}, true)"
+    session = f"({context.default(t.c)})::text"
 
     def deny(condition: str, message: str, hint: str, *shown: str) -> str:
         return refuse(condition, message, hint, *shown, code="42501")
@@ -164,7 +174,7 @@ def opened(t: Trail) -> Routine:
         )
         + deny(_over(t), "work % is over", "Begin it anew.", "work")
         + deny(
-            f"kind = 'support' AND begun.tenant_id::text IS DISTINCT FROM {setting}",
+            f"kind = 'support' AND begun.tenant_id::text IS DISTINCT FROM {session}",
             "work % is for tenant % only", "Begin work for the other tenant.", "work", "begun.tenant_id",
         )
         + deny(

@@ -350,7 +350,7 @@ BEGIN
       AND e.resource_type = 'work' AND e.resource_id = work) THEN
     RAISE EXCEPTION 'work % is over', work USING ERRCODE = '42501', HINT = 'Begin it anew.';
   END IF;
-  IF kind = 'support' AND begun.tenant_id::text IS DISTINCT FROM current_setting('app.current_tenant_id', true) THEN
+  IF kind = 'support' AND begun.tenant_id::text IS DISTINCT FROM ((nullif(current_setting('app.current_tenant_id', true), ''))::bigint)::text THEN
     RAISE EXCEPTION 'work % is for tenant % only', work, begun.tenant_id USING ERRCODE = '42501', HINT = 'Begin work for the other tenant.';
   END IF;
   IF NOT (begun.metadata ->> 'writes')::boolean AND current_setting('transaction_read_only') = 'off' THEN
