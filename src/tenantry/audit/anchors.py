@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import TupleRow
 
-from tenantry.audit import checkpoint, store
+from tenantry.audit import checkpoint, objectstore, store
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.keys import PublicKey
 from tenantry.errors import ApplyError, SpecError
@@ -61,20 +61,37 @@ class Put:
         return f"PUT {self.url}"
 
 
-Anchor = File | Command | Put
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of an object store, and what the names of its objects begin with."""
+
+    name: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}"
+
+
+Anchor = File | Command | Put | Bucket
 
 
 def parse(text: str) -> Anchor:
-    """``file:PATH`` (or a path), ``command:PROGRAM ARGUMENT …``, ``https://…``. Raises SpecError."""
+    """``file:PATH`` (or a path), ``command:PROGRAM ARGUMENT …``, ``https://…``, ``s3://BUCKET/PREFIX``. Raises SpecError."""
     if text.startswith(("http://", "https://")):
         return Put(text)
     if text.startswith("command:"):
         arguments = tuple(shlex.split(text.removeprefix("command:")))
         if arguments:
             return Command(arguments)
+    elif text.startswith("s3://"):
+        bucket, _, prefix = text.removeprefix("s3://").partition("/")
+        if bucket:
+            return Bucket(bucket, prefix)
     elif path := text.removeprefix("file:"):
         return File(Path(path))
-    raise SpecError(f"anchor {text!r}: say file:PATH, command:PROGRAM ARGUMENT or https://HOST/PATH")
+    raise SpecError(
+        f"anchor {text!r}: say file:PATH, command:PROGRAM ARGUMENT, https://HOST/PATH or s3://BUCKET/PREFIX"
+    )
 
 
 def publish(anchor: Anchor, point: Checkpoint) -> None:
@@ -89,10 +106,12 @@ def publish(anchor: Anchor, point: Checkpoint) -> None:
                 )
             case Put(url):
                 _put(url.replace("{size}", str(point.size)), str(point).encode())
+            case Bucket(bucket, prefix):
+                objectstore.put(bucket, prefix, point)
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
         raise ApplyError(_refused(anchor, point, f"exit {error.returncode}: {said}")) from error
-    except (OSError, subprocess.SubprocessError, urllib.error.URLError) as error:
+    except (OSError, subprocess.SubprocessError, urllib.error.URLError, ApplyError) as error:
         raise ApplyError(_refused(anchor, point, str(error))) from error
 
 
@@ -162,13 +181,20 @@ def has(anchor: Anchor, point: Checkpoint) -> bool:
 
 
 def ahead(found: Sequence[Anchor], tip: Checkpoint | None, conn: Conn, key: PublicKey) -> Checkpoint | None:
-    """The newest checkpoint of the readable anchors, if it is signed by the key and the log does not agree with it."""
+    """A checkpoint of the readable anchors that is signed by the key and with which the log does not agree.
+
+    Of a file the last one is looked at, of a bucket those that are not smaller than the log.
+    """
     for anchor in found:
         match anchor:
             case File(path) if path.exists():
                 ours = [point for point in read(path, TAIL) if point.origin == key.name]
                 if ours and ours[-1].signed_by(key) and not _agrees(ours[-1], tip, conn):
                     return ours[-1]
+            case Bucket(bucket, prefix):
+                for point in objectstore.read(bucket, prefix, above=tip.size - 1 if tip else -1):
+                    if point.origin == key.name and point.signed_by(key) and not _agrees(point, tip, conn):
+                        return point
     return None
 
 

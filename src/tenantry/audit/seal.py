@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 
 from tenantry.audit import anchors, batch, canon, era, select, store, tree
 from tenantry.audit import layout as layouts
-from tenantry.audit.anchors import Anchor
+from tenantry.audit.anchors import Anchor, File
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.entries import Details, Entry
 from tenantry.audit.keys import PrivateKey
@@ -74,7 +74,9 @@ class Sealer:
             settings(self.conn)
             tip = store.tip(self.conn)
             self.check(tip)
-            lost = anchors.ahead(self.anchors, tip.checkpoint if tip else None, self.conn, self.key.public)
+            # Others are asked once: each look at a bucket is a request, and then this process is the one that writes.
+            asked = [a for a in self.anchors if isinstance(a, File) or a not in self.published]
+            lost = anchors.ahead(asked, tip.checkpoint if tip else None, self.conn, self.key.public)
             if lost is not None and era.declared(self.conn, lost):
                 lost = None  # and then the sealer was ended before the anchor had the new checkpoint
             if lost is not None and reason is None:

@@ -15,7 +15,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import TupleRow
 
 from tenantry import names, spec
-from tenantry.audit import anchors, keys
+from tenantry.audit import anchors, keys, objectstore
 from tenantry.audit.anchors import Anchor
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.keys import PrivateKey, PublicKey
@@ -43,7 +43,7 @@ Anchors = Annotated[
         "--anchor",
         envvar="TENANTRY_AUDIT_ANCHOR",
         help="Where checkpoints go: file:PATH, command:PROGRAM ARGUMENT … (the checkpoint on its standard input), or "
-        "https://… (a PUT; {size} is replaced). May be repeated.",
+        "https://… (a PUT; {size} is replaced), or s3://BUCKET/PREFIX. May be repeated.",
     ),
 ]
 TableName = Annotated[
@@ -111,6 +111,8 @@ def anchored(texts: Sequence[str] | None) -> list[Checkpoint]:
         match anchor:
             case anchors.File(path):
                 found += anchors.read(path)
+            case anchors.Bucket(bucket, prefix):
+                found += objectstore.read(bucket, prefix)
             case _:
                 raise SpecError(
                     f"{anchor}: cannot be read from here; fetch its checkpoints into a file, and name that"
