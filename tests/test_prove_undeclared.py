@@ -146,6 +146,11 @@ def test_a_sound_database_is_proven(cases: Mapping[str, Case], style: str, mode:
     proof = case.proven(How(mode), login)
     assert proof.proven, to_text(proof)
     assert any(NAMES[style] in line for line in proof.not_looked_at)
+    assert any("function is_member, which policies ask" in ln for ln in proof.not_looked_at) == (
+        style == "members"
+    )
+    assert proof.review is not None
+    assert all(slug.startswith("trail-") for slug in proof.review.skipped)
 
 
 SABOTAGE = [
@@ -173,6 +178,40 @@ def test_sabotage_is_found(
     case.run(repair)
     assert expected in breached(proof), to_text(proof)
     assert not proof.proven
+
+
+def test_the_checks_know_what_was_recognised(cases: Mapping[str, Case]) -> None:
+    case = cases["members"]
+    case.run(
+        "ALTER TABLE tasks ALTER team_id DROP NOT NULL",
+        "CREATE FUNCTION names() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp "
+        "AS 'SELECT role FROM public.memberships'",
+    )  # fmt: skip
+    proof = case.proven()
+    case.run("ALTER TABLE tasks ALTER team_id SET NOT NULL", "DROP FUNCTION names()")
+    assert proof.review is not None
+    found = {(f.check, f.object) for f in proof.review.findings if f.level == "error"}
+    assert found == {("tenant-nullable", "tasks"), ("definer-free", "names()")}
+
+
+def test_a_token_may_say_the_tenant_and_the_user(cases: Mapping[str, Case]) -> None:
+    case = cases["tokens"]
+    who = "(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::bigint"
+    case.run(
+        "CREATE TABLE drafts (id bigint PRIMARY KEY, org_id uuid NOT NULL REFERENCES orgs, owner bigint NOT NULL, "
+        "body text NOT NULL, FOREIGN KEY (org_id, owner) REFERENCES people (org_id, id))",
+        "INSERT INTO drafts SELECT id + 100, org_id, id, 'x' FROM people",
+        "ALTER TABLE drafts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY own ON drafts USING (org_id = claim('org')::uuid AND owner = {who})",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON drafts TO {app}",
+    )  # fmt: skip
+    sound = case.proven()
+    case.run("CREATE POLICY more ON drafts FOR SELECT USING (owner IS NOT NULL)")
+    spoilt = case.proven()
+    case.run("DROP TABLE drafts")
+    assert sound.proven, to_text(sound)
+    assert any("request.jwt.claims → sub" in line for line in sound.not_looked_at)
+    assert {"read drafts", "oracle drafts"} <= breached(spoilt)
 
 
 def test_a_function_that_forgets_the_user_is_found(cases: Mapping[str, Case]) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg
 
 from tenantry.attacks import plan
-from tenantry.attacks.lab import Context, Lab
+from tenantry.attacks.lab import Context, Lab, Result
 from tenantry.attacks.reach import Reach
 from tenantry.attacks.target import Target
-from tenantry.attacks.verdict import Control, Try, judge, meaning, unlooked, worst
+from tenantry.attacks.verdict import Control, Try, judge, unlooked, worst
 from tenantry.catalog import Constraint
 from tenantry.finding import Outcome
 from tenantry.names import quote
@@ -68,16 +67,12 @@ def _one(lab: Lab, target: Target, fk: Constraint, parent: Target) -> Outcome | 
     if not lab.how.writes and (cost := _cost(lab, bad)) > lab.how.costly:
         told = f"{fk.name}: looking at every row is too dear (cost {cost:.0f})"
         return Outcome(NAME, target.label, "skipped", detail=told)
-    with lab.as_admin() as run_:
-        wrong = run_(bad)
-    with lab.as_admin() as run_:
-        right = run_(f"{start} EXISTS ({mine}) LIMIT 1")
-    if not (wrong.sqlstate or wrong.rows or right.sqlstate or right.rows):
+    wrong, right = lab.look(bad) is not None, lab.look(f"{start} EXISTS ({mine}) LIMIT 1") is not None
+    if not wrong and not right:
         return None
-    if wrong.rows:
-        wrong = replace(wrong, message=f"{fk.name}: a row refers to nothing, or to a row of another tenant")
-    tried = Try(_ADMINISTRATOR, bad, wrong, meaning(wrong))
-    return judge(lab, NAME, target.label, [tried], Control(right, bool(right.rows or wrong.rows)))
+    told = f"{fk.name}: a row refers to nothing, or to a row of another tenant" if wrong else ""
+    tried = Try(_ADMINISTRATOR, bad, Result(int(wrong), message=told), "reached" if wrong else "refused")
+    return judge(lab, NAME, target.label, [tried], Control(Result(int(right)), True))
 
 
 def _cost(lab: Lab, statement: str) -> float:

@@ -27,6 +27,8 @@ _PID = "SELECT pg_catalog.pg_backend_pid()"
 
 def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
     """One client sets a tenant for its session and leaves; the next ones ask whether they have it. No pooler: no outcome."""
+    if not lab.claims.claims:  # a tenancy of which nothing could be recognised
+        return
     setting = lab.claims.claims[0].setting
     mark = literal(next(iter(lab.settings(lab.ghost).values())))
     name = literal(setting)

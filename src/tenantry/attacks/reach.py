@@ -38,11 +38,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that the application calls, with the arguments that must be given."""
+    """A function that the application calls, with the types that must be given; ``variadic``: the last is an array."""
 
     name: QName
     types: tuple[str, ...]
-    arguments: tuple[str, ...]
+    variadic: bool
 
     @property
     def label(self) -> str:
@@ -88,8 +88,8 @@ def reach(
             if r.name not in lab.targets.keys() | known
         ),
         tuple(
-            Function(QName(s, n), tuple(types), tuple(names))
-            for s, n, types, names in admin.execute(_load("functions"), {"role": lab.role})
+            Function(QName(s, n), tuple(types), variadic)
+            for s, n, types, variadic in admin.execute(_load("functions"), {"role": lab.role})
             if QName(s, n) not in exempt
         ),
     )  # fmt: skip

@@ -91,7 +91,9 @@ def _functions(lab: Lab, reach: Reach, gone: str) -> Iterator[Output]:
     keys = list(_keys(lab, gone)) if any(f.types for f in reach.functions) else []
     for function in reach.functions:
         for given in _arguments(function, keys):
-            call = f"{qualified(function.name)}({', '.join(given)}) AS t"
+            first, last = given[:-1], given[-1:]
+            last = tuple(f"VARIADIC {g}" for g in last) if function.variadic else last
+            call = f"{qualified(function.name)}({', '.join((*first, *last))}) AS t"
             yield Output(function.label, _digest("t::text", call), function=True)
 
 

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from tenantry.checks import headers, tenancy, waivers
-from tenantry.checks.tenancy import Known, load, rows
+from tenantry.checks.tenancy import Known, Told, load, rows
 from tenantry.errors import CatalogError
 from tenantry.finding import LEVELS, Check, Finding, Need, Review
 from tenantry.session import LOCK_TIMEOUT, Conn, connect
@@ -36,6 +36,8 @@ _FAILED = "check-failed"
 class Request:
     """What to look at. ``roles`` are who logs in as the application and whose rights it uses; empty: not known.
 
+    Without a ``spec``, ``told`` is a tenancy that was recognised elsewhere; else it is recognised from the policies.
+
     Without ``schemas`` every schema is looked at that is neither the system's nor Tenantry's own.
     """
 
@@ -43,6 +45,7 @@ class Request:
     roles: tuple[str, ...] = ()
     schemas: tuple[str, ...] | None = None
     baseline: waivers.Baseline | None = None
+    told: Told | None = None
 
 
 @cache
@@ -124,9 +127,10 @@ class _Run:
             raise CatalogError(
                 f"schema {missing[0]} is not there, or is the system's; the schemas are {', '.join(there)}"
             )
-        known = tenancy.recognise(self.conn, schemas, self.request.spec)
+        known = tenancy.recognise(self.conn, schemas, self.request.spec, self.request.told)
         self._needs(known)
-        parameters = tenancy.parameters(known, self.request.roles, schemas, self.request.spec)
+        request = self.request
+        parameters = tenancy.parameters(known, request.roles, schemas, request.spec, request.told)
         run = [one for one in all_checks() if self._can(one)]
         findings = [f for one in run for f in self._ask(one, parameters)]
         version = self.conn.info.server_version

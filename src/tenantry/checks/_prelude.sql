@@ -1,6 +1,6 @@
 -- What every check reads, put before its query. $1 is a JSON object: roles (names of the application), schemas
 -- (those looked at), column and setting of the tenant, tables (what is known of them, with the oids of which), policies (what
--- their expressions came to, with the oids of which), resolvers (schema, name and the pattern of the body) and the
+-- their expressions came to, with the oids of which), lookups (oids of functions), resolvers (schema, name and the pattern of the body) and the
 -- role that they run as, work (policy and role of each login, schema and name of the function that its policy asks).
 WITH param AS (
     SELECT
@@ -243,6 +243,8 @@ WITH param AS (
             ) AS resolver,
         -- One of those that say the session's tenant, to the letter.
         param.p -> 'context' @> pg_catalog.to_jsonb(f.oid::pg_catalog.int8) AS context,
+        -- One that only tells policies what the session's user belongs to.
+        param.p -> 'lookups' @> pg_catalog.to_jsonb(f.oid::pg_catalog.int8) AS lookup,
         EXISTS (
             SELECT FROM reach
             WHERE pg_catalog.has_schema_privilege(reach.oid, n.oid, 'USAGE')

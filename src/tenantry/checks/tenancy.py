@@ -19,6 +19,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from tenantry.bugs import BUGS
+from tenantry.checks.judging import Asked, Readings, judged
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
@@ -38,6 +39,20 @@ class Relation:
     parents: tuple[int, ...]
     columns: Mapping[str, int]
     guarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A tenancy that somebody else recognised: ``tables`` have a scope and, where they have one, a tenant column.
+
+    ``settings`` say who a session is, the tenant's first. ``people`` are columns by which policies may ask for somebody who
+    is a member of a tenant.
+    """
+
+    tables: Mapping[QName, tuple[str, str | None]]
+    settings: tuple[str, ...]
+    people: Mapping[QName, frozenset[str]]
+    lookups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,10 @@ def rows(conn: psycopg.Connection[Any], query: bytes, *parameters: object) -> Ro
         return cursor.execute(query, parameters or None, prepare=False).fetchall()
 
 
-def recognise(conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec | None) -> Known:
-    """Read policies, tables and references, and decide what is what."""
+def recognise(
+    conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec | None, told: Told | None = None
+) -> Known:
+    """Read policies, tables and references, and decide what is what: by the spec, by what was ``told``, or by policies."""
     stored = rows(conn, load("_policies"))
     server = _server(conn, stored)
     readings = {oid: (rel, _read(u, rel, server), _read(c, rel, server)) for oid, rel, _, u, c in stored}
@@ -92,13 +109,22 @@ def recognise(conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec 
     relations = {oid: Relation(oid, QName(s, n), tuple(p), c, g) for oid, s, n, p, c, g in found}
     references = rows(conn, load("_references"))
     compared = list(_compared(readings.values(), relations, {(r[2], r[3]) for r in references}))
-    column = spec.tenancy.column if spec else _common(name for name, _ in compared)
-    setting = spec.tenancy.setting if spec else _common(name for _, name in compared)
-    unknown = list(_unknown(column, setting, relations)) if spec is None else []
-    if column is None and any(_GUESS in r.columns for r in relations.values()):
-        column = _GUESS
-    scopes = _declared(spec, relations) if spec else _guessed(references, column, relations, readings)
-    columns = dict(_columns(spec, column, scopes, relations, readings))
+    if told is not None:
+        column = _common(c for s, c in told.tables.values() if s == "tenant")
+        setting: str | None = told.settings[0]
+        scopes, columns = _told(told, relations)
+        unknown: list[str] = []
+        asked = Asked(frozenset(told.settings), columns, frozenset(_people(told, relations)))
+    else:
+        column = spec.tenancy.column if spec else _common(name for name, _ in compared)
+        setting = spec.tenancy.setting if spec else _common(name for _, name in compared)
+        unknown = list(_unknown(column, setting, relations)) if spec is None else []
+        if column is None and any(_GUESS in r.columns for r in relations.values()):
+            column = _GUESS
+        scopes = _declared(spec, relations) if spec else _guessed(references, column, relations, readings)
+        columns = dict(_columns(spec, column, scopes, relations, readings))
+        signed = spec is not None and context.signed(spec)
+        asked = Asked(frozenset({setting} if setting else ()), columns, signed=signed)
     if "trail" not in scopes.values():
         unknown.append("the audit trail: none is declared, and no table has its guards")
     return Known(
@@ -108,15 +134,7 @@ def recognise(conn: psycopg.Connection[Any], schemas: Sequence[str], spec: Spec 
         scopes=scopes,
         columns=columns,
         kept=_kept(spec, relations),
-        policies=tuple(
-            _judged(
-                readings,
-                setting,
-                columns,
-                {o for o, p in _permissive(stored)},
-                signed=spec is not None and context.signed(spec),
-            )
-        ),
+        policies=tuple(judged(readings, asked, {o for o, p in _permissive(stored)})),
         unknown=tuple(unknown),
         context=tuple(
             o for o, source in rows(conn, load("_context"), list(context.KINDS)) if context.recognise(source)
@@ -141,9 +159,6 @@ def _read(text: str | None, relation: int, server: Server) -> Reading | None:
     if reading is None or re.search(rf":relid {relation}\b", text or "") is None:
         return reading
     return replace(reading, traits=(*reading.traits, "recursive"))
-
-
-_Readings = Mapping[int, tuple[int, Reading | None, Reading | None]]
 
 
 def _compared(
@@ -201,8 +216,25 @@ def _up(relation: Relation, relations: Mapping[int, Relation]) -> Iterator[Relat
             yield from _up(relations[parent], relations)
 
 
+def _told(told: Told, relations: Mapping[int, Relation]) -> tuple[dict[int, str], dict[int, int]]:
+    """Scopes and numbers of tenant columns by oid."""
+    scopes, columns = dict[int, str](), dict[int, int]()
+    for oid, relation in relations.items():
+        scope, column = told.tables.get(relation.name, (None, None))
+        if scope is not None:
+            scopes[oid] = scope
+            if column is not None:
+                columns[oid] = relation.columns[column]
+    return scopes, columns
+
+
+def _people(told: Told, relations: Mapping[int, Relation]) -> Iterator[tuple[int, int]]:
+    for oid, relation in relations.items():
+        yield from ((oid, relation.columns[c]) for c in sorted(told.people.get(relation.name, ())))
+
+
 def _guessed(
-    references: Rows, column: str | None, relations: Mapping[int, Relation], readings: _Readings
+    references: Rows, column: str | None, relations: Mapping[int, Relation], readings: Readings
 ) -> dict[int, str]:
     """Scopes without a spec: by the tenant column, the references that it makes, and the policies."""
     found = {oid: "tenant" for oid, r in relations.items() if column in r.columns}
@@ -223,7 +255,7 @@ def _guessed(
 
 def _columns(
     spec: Spec | None, column: str | None, scopes: Mapping[int, str], relations: Mapping[int, Relation],
-    readings: _Readings,
+    readings: Readings,
 ) -> Iterator[tuple[int, int]]:  # fmt: skip
     """The number of the tenant column of each table that has one."""
     special = {QName(*n): r.column for n, r in spec.tables.items() if r.column} if spec else {}
@@ -242,7 +274,7 @@ def _columns(
                 yield oid, number
 
 
-def _key(oid: int, readings: _Readings) -> int:
+def _key(oid: int, readings: Readings) -> int:
     """The column that the policy of a table compares; 0 when it compares none."""
     found = (
         u.column for rel, u, _ in readings.values() if rel == oid and u is not None and u.form == "tenant"
@@ -267,69 +299,9 @@ def _permissive(stored: Rows) -> Iterator[tuple[int, int]]:
     return ((oid, relation) for oid, relation, permissive, *_ in stored if permissive)
 
 
-def _judged(
-    readings: _Readings,
-    setting: str | None,
-    columns: Mapping[int, int],
-    permissive: set[int],
-    *,
-    signed: bool,
-) -> Iterator[Mapping[str, Any]]:
-    """Every policy's readings, seen with what is known of its table and of the tables that it asks."""
-    own = {
-        oid: _fitting(rel, using, setting, columns, signed=signed)
-        for oid, (rel, using, _) in readings.items()
-    }
-    tables: dict[int, list[Reading]] = {}
-    for oid, (relation, _, _) in readings.items():
-        using = own[oid]
-        if oid in permissive and using is not None:
-            tables.setdefault(relation, []).append(using)
-    safe = {
-        rel for rel, found in tables.items() if all(r.form in ("tenant", "through", "closed") for r in found)
-    }
-    for oid, (relation, _, check) in readings.items():
-        parts = {"using": own[oid], "check": _fitting(relation, check, setting, columns, signed=signed)}
-        yield {"oid": oid, "readings": {part: _written(r, safe) for part, r in parts.items()}}
-
-
-def _fitting(
-    relation: int, reading: Reading | None, setting: str | None, columns: Mapping[int, int], *, signed: bool
-) -> Reading | None:
-    """A comparison counts only with the tenant's own column and setting, and where tenants are signed with what checks
-    the signature: any session can be in the state that another one takes for a tenant's."""
-    if reading is None or reading.form not in ("tenant", "through", "null-rows"):
-        return reading
-    if reading.form == "null-rows":
-        own = columns.get(relation) in (None, reading.column)
-        return reading if own else replace(reading, form="open")
-    column = columns.get(reading.relation or relation)
-    traits = reading.traits
-    if column is not None and column != reading.column:
-        traits += ("wrong-column",)
-    if setting is not None and setting != reading.setting:
-        traits += ("other-setting",)
-    if traits != reading.traits:
-        return replace(reading, form="other", traits=traits)
-    return replace(reading, form="fail-open") if signed and "signed" not in traits else reading
-
-
-def _written(reading: Reading | None, safe: set[int]) -> Mapping[str, Any] | None:
-    if reading is None:
-        return None
-    form = reading.form
-    if form == "parent":
-        form = "through" if reading.relation in safe else "other"
-    return {
-        "form": form,
-        "setting": reading.setting,
-        "column": reading.column,
-        "relation": reading.relation,
-        "traits": reading.traits,
-    }
-
-
-def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec: Spec | None) -> str:
+def parameters(
+    known: Known, roles: Sequence[str], schemas: Sequence[str], spec: Spec | None, told: Told | None = None
+) -> str:
     """What the checks read as ``$1``, as JSON."""
     groups: dict[str, list[int]] = {}
     for policy in known.policies:
@@ -349,6 +321,7 @@ def parameters(known: Known, roles: Sequence[str], schemas: Sequence[str], spec:
             ],
             "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
             "context": known.context,
+            "lookups": told.lookups if told else (),
             "resolver": spec.roles.resolver if spec and spec.resolvers else None,
             "resolvers": [
                 {

@@ -127,10 +127,10 @@ def examine(
     now: datetime,
 ) -> Proof:
     """All of :func:`prove` but planning again: checks and attacks on a catalog that was read before."""
-    roles = (app_role,) if spec is None and app_role is not None and app_dsn is None else ()
-    asked = checks.Request(spec=spec, roles=roles, baseline=baseline)
-    review, unchecked = _reviewed(dsn, asked, app_dsn, now)
     found = _attacked(_Request(dsn, spec, catalog, app_dsn, how, app_role, shared))
+    roles = (app_role,) if spec is None and app_role is not None and app_dsn is None else ()
+    asked = checks.Request(spec=spec, roles=roles, baseline=baseline, told=found.ground.told)
+    review, unchecked = _reviewed(dsn, asked, app_dsn, now)
     tried = {o.attack for o in found.outcomes}
     return Proof(
         when=now.isoformat(timespec="seconds"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tenantry.attacks.claims import Claim, Claims
 from tenantry.attacks.target import Target, find
 from tenantry.catalog import Catalog
+from tenantry.checks.tenancy import Told
 from tenantry.conversion import reconcile
 from tenantry.finding import Finding, Outcome
 from tenantry.names import QName, display
@@ -24,7 +25,7 @@ class Ground:
     ``tenants`` is the target that tells which tenants there are. ``role`` is whom the attacks run as; empty: whoever the application's own DSN logs in as. ``scopes`` are those of
     tables, in the spec's words. ``exempt`` are functions that answer for every tenant by design. ``findings`` and
     ``unknown`` say what could not be a target, ``left_out`` what nobody looks at, in plain words. ``further`` is what is
-    isolated by something else than the tenant.
+    isolated by something else than the tenant, ``told`` what the static checks need to know of what was recognised.
     """
 
     role: str
@@ -37,6 +38,7 @@ class Ground:
     unknown: tuple[Outcome, ...] = ()
     left_out: tuple[str, ...] = ()
     further: tuple[Ground, ...] = ()
+    told: Told | None = None
 
 
 def declared(spec: Spec, catalog: Catalog) -> Ground:

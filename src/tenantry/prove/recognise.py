@@ -15,13 +15,14 @@ from tenantry.attacks.claims import Claim, Claims, Members
 from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.target import Target
 from tenantry.catalog import Catalog
+from tenantry.checks.tenancy import Told
 from tenantry.errors import CatalogError
 from tenantry.finding import Outcome
 from tenantry.names import QName, display, literal
 from tenantry.prove import rules, run, trial
 from tenantry.prove.domains import Domain, Domains
 from tenantry.prove.ground import Ground, inherited, listed
-from tenantry.prove.rules import Rule
+from tenantry.prove.rules import Called, Rule
 
 NAME = "tenancy"  # the outcomes of what could not be recognised
 _DOMAINS = 3  # of more, the least likely are not tried
@@ -42,7 +43,7 @@ def recognised(admin: Wire, app: App, catalog: Catalog, how: How, shared: Set[QN
     ``shared`` are tables whose rows every tenant may read. Raises psycopg.Error when a connection is lost.
     """
     found = rules.read(admin.conn, catalog, app.role)
-    domains = Domains(catalog, found, shared)
+    domains = Domains(catalog, found.policies, shared)
     tried: list[_Found] = []
     for domain in domains.candidates()[:_DOMAINS]:
         one = _tried(admin, app, domains, domain, how)
@@ -51,8 +52,8 @@ def recognised(admin: Wire, app: App, catalog: Catalog, how: How, shared: Set[QN
             break
     best = max(tried, key=lambda t: t.score, default=None)
     if best is None:
-        return _nothing(app, catalog, found, shared)
-    return _ground(domains, best, shared)
+        return _nothing(app, catalog, found.policies, shared)
+    return _ground(domains, found.functions, best, shared)
 
 
 def _tried(admin: Wire, app: App, domains: Domains, domain: Domain, how: How) -> _Found | None:
@@ -89,9 +90,9 @@ def _guess(
 
 def _members(domains: Domains, domain: Domain, tables: Set[QName]) -> Iterator[Members]:
     """Each way in which one of some tables may say who belongs to a tenant."""
-    asked = {c for r in domains.rules for c in r.columns}
     for name in sorted(tables & domains.catalog.by_name.keys()):
         table = domains.catalog.by_name[name]
+        asked = {c for r in domains.rules if r.table == name for c in r.columns}
         for column in domains.columns(domain, table)[:1]:
             yield from trial.members(table, column, asked)
 
@@ -136,13 +137,11 @@ def _asks(found: Sequence[Rule]) -> Mapping[QName, frozenset[Claim]]:
     return asks
 
 
-def _ground(domains: Domains, best: _Found, shared: Set[QName]) -> Ground:
-    lab, asks = best.lab, _asks(domains.rules)
-    known = {
-        c for c in lab.claims.claims
-        if trial.counts(lab, c, [t for n, t in lab.targets.items() if _plain(c) in asks.get(n, ())])
-    }  # fmt: skip
+def _ground(domains: Domains, functions: Sequence[Called], best: _Found, shared: Set[QName]) -> Ground:
+    """What is attacked, with all that must be said of it."""
+    lab, known = _accounted(best.lab, _asks(domains.rules))
     claims = replace(lab.claims, claims=tuple(c for c in lab.claims.claims if c in known or not known))
+    mine = {n: _with_people(domains, t, claims.members) for n, t in lab.targets.items()}
     further = tuple(_of_people(domains, replace(lab, claims=claims), shared))
     targets = (*lab.targets.values(), *(t for ground in further for t in ground.targets))
     scopes: dict[QName, str] = {t.table.qname: t.kind for t in targets}
@@ -150,16 +149,66 @@ def _ground(domains: Domains, best: _Found, shared: Set[QName]) -> Ground:
     if shared:
         names = listed(display(n) for n in sorted(shared))
         left_out.append(f"rows of shared tables, which every tenant reads: {names}")
+    lookups = [f for f in functions if _looks_up(f, claims.members, {_plain(c) for c in known})]
+    for name in sorted({f.name for f in lookups}):
+        left_out.append(
+            f"function {display(name)}, which policies ask for membership: it may read what the caller may not"
+        )
     return Ground(
         role=lab.role,
         claims=claims,
-        targets=tuple(_with_people(domains, t, claims.members) for t in lab.targets.values()),
+        targets=tuple(mine.values()),
         tenants=lab.tenants,
         scopes=inherited(scopes | dict.fromkeys(shared, "shared"), domains.catalog),
         unknown=tuple(_unknown(domains, best, {_plain(c) for c in known}, scopes.keys())),
         left_out=tuple(left_out),
         further=further,
+        told=_told(mine, claims, shared, lookups),
     )
+
+
+def _accounted(lab: Lab, asks: Mapping[QName, frozenset[Claim]]) -> tuple[Lab, frozenset[Claim]]:
+    """Which claims say who the session is; one that does not as the tenant is tried as the user, and the other way round."""
+
+    def counts(one: Lab, claim: Claim) -> bool:
+        return trial.counts(
+            one, claim, [t for n, t in one.targets.items() if _plain(claim) in asks.get(n, ())]
+        )
+
+    for claim in lab.claims.claims:
+        if not counts(lab, claim):
+            other = replace(claim, tenant=not claim.tenant)
+            claims = tuple(other if c == claim else c for c in lab.claims.claims)
+            turned = replace(lab, claims=replace(lab.claims, claims=claims), known={})
+            lab = turned if counts(turned, other) else lab
+    return lab, frozenset(c for c in lab.claims.claims if counts(lab, c))
+
+
+def _looks_up(function: Called, members: Members | None, known: Set[Claim]) -> bool:
+    """Whether a function only tells, from the table of members, what the session's user belongs to."""
+    signs = function.signs
+    return (
+        members is not None
+        and function.scalar
+        and bool(signs.claims)
+        and signs.claims <= known
+        and signs.tables == {members.table}
+        and not signs.strange
+    )
+
+
+def _told(
+    targets: Mapping[QName, Target], claims: Claims, shared: Set[QName], lookups: Sequence[Called]
+) -> Told | None:
+    """For the static checks; without a claim there is nothing to tell."""
+    if not claims.claims:
+        return None
+    tables: dict[QName, tuple[str, str | None]] = dict.fromkeys(shared, ("shared", None))
+    # What the application cannot reach at all need not be isolated.
+    tables |= {n: (t.kind, t.column) for n, t in targets.items() if t.rights.words or t.table.row_security}
+    settings = [c.setting for c in sorted(claims.claims, key=lambda c: not c.tenant)]
+    people = {n: t.people for n, t in targets.items() if t.people}
+    return Told(tables, tuple(dict.fromkeys(settings)), people, tuple(f.oid for f in lookups))
 
 
 def _of_people(domains: Domains, lab: Lab, shared: Set[QName]) -> Iterator[Ground]:

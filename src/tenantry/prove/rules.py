@@ -27,16 +27,42 @@ class Rule:
     text: str
 
 
-def read(conn: Conn, catalog: Catalog, role: str) -> tuple[Rule, ...]:
-    """Those that apply to a role, by table and name."""
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A function that policies call. ``scalar``: what it yields has one column."""
+
+    oid: int
+    name: QName
+    scalar: bool
+    signs: Signs
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policies that apply to a role, by table and name, and the functions that they call, also through others."""
+
+    policies: tuple[Rule, ...]
+    functions: tuple[Called, ...]
+
+
+def read(conn: Conn, catalog: Catalog, role: str) -> Rules:
+    """Ask the server."""
     with conn.transaction(force_rollback=True):
         conn.execute("SET LOCAL search_path = ''")  # so that deparsed text is qualified
-        functions = [Function(QName(s, n), text) for s, n, text in conn.execute(_load("functions"))]
+        functions = [
+            (oid, scalar, Function(QName(s, n), text))
+            for oid, s, n, text, scalar in conn.execute(_load("functions"))
+        ]
         rows = conn.execute(_load("policies"), {"role": role}).fetchall()
-    reader = Reader(functions, [t.qname for t in catalog.tables])
-    return tuple(
+    reader = Reader([f for _, _, f in functions], [t.qname for t in catalog.tables])
+    policies = tuple(
         _rule(QName(schema, table), name, enabled, text, columns, reads, reader)
         for schema, table, name, enabled, text, columns, reads in rows
+    )
+    called = {name for p in policies for name in p.signs.functions}
+    return Rules(
+        policies,
+        tuple(Called(oid, f.name, scalar, reader.of(f)) for oid, scalar, f in functions if f.name in called),
     )
 
 

@@ -42,14 +42,20 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What a text asks of the session, the tables that it reads, and what about it cannot be told."""
+    """What a text asks of the session, the tables that it reads, functions that it calls, and what cannot be told."""
 
     claims: frozenset[Claim] = frozenset()
     tables: frozenset[QName] = frozenset()
     strange: frozenset[str] = frozenset()
+    functions: frozenset[QName] = frozenset()
 
     def __or__(self, other: Signs) -> Signs:
-        return Signs(self.claims | other.claims, self.tables | other.tables, self.strange | other.strange)
+        return Signs(
+            self.claims | other.claims,
+            self.tables | other.tables,
+            self.strange | other.strange,
+            self.functions | other.functions,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Reader:
                 yield Signs(strange=frozenset({_STRANGE[word]}))
 
     def _called(self, text: _Text, at: int, function: Function) -> Signs:
-        inner = self._of(function)
+        inner = self.of(function)
         end = text.closed(at)
         path = text.path(end + 1)
         given = [t.value for t in text.tokens[at:end] if t.kind == "text"]
@@ -108,9 +114,11 @@ class Reader:
             if _ARGUMENT in whole:
                 strange.add(f"a claim whose name it is given by the caller of {function.name.name}")
             claims.add(replace(claim, path=whole))
-        return Signs(frozenset(claims), inner.tables, frozenset(strange))
+        called = inner.functions | {function.name}
+        return Signs(frozenset(claims), inner.tables, frozenset(strange), called)
 
-    def _of(self, function: Function) -> Signs:
+    def of(self, function: Function) -> Signs:
+        """What a function asks."""
         if function not in self._read:
             self._read[function] = Signs()  # one that calls itself adds nothing
             if function.source:

@@ -82,7 +82,7 @@ def guessed(parts: Mapping[Claim, Part], ways: Sequence[Members], chosen: tuple[
 
 def best(lab: Lab, guess: Guess) -> tuple[Lab, int]:
     """The laboratory with the claims by which most probes told tenants apart, and how many did."""
-    found, most = lab, 0
+    found, most = replace(lab, claims=next(guess.all(), lab.claims)), 0
     for claims in guess.all():
         tried = replace(lab, claims=claims, known={})
         score = sum(tells(tried, target) for target in guess.probes)
