@@ -249,15 +249,17 @@ def _digest(source: str) -> str:
     return f"pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')), 'hex') = '{known}'"
 
 
-def asked(signature: str, source: str, owner: str, *, definer: bool, everybody: bool) -> str:
-    """The function is there with that body and a pinned search path, belongs to ``owner``, runs as it if ``definer``,
-    and everybody may call it, or only ``owner``."""
+def asked(
+    signature: str, source: str, owner: str, config: Sequence[str], *, definer: bool, everybody: bool
+) -> str:
+    """The function is there with that body and those settings, belongs to ``owner``, runs as it if ``definer``, and
+    everybody may call it, or only ``owner``."""
     other = "EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) a"
     callers = f"{other} WHERE a.grantee = 0)" if everybody else f"NOT {other} WHERE a.grantee <> f.proowner)"
     return _exists(
         "pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner",
         f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND r.rolname = {literal(owner)}"
-        f" AND {'' if definer else 'NOT '}f.prosecdef AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']"
+        f" AND {'' if definer else 'NOT '}f.prosecdef AND f.proconfig @> ARRAY[{_texts(config)}] AND f.proconfig <@ ARRAY[{_texts(config)}]"
         f" AND {_digest(source)} AND {callers}",
     )
 

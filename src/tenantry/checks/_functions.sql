@@ -6,7 +6,7 @@ SELECT
     f.provolatile AS volatility,
     CASE WHEN l.lanname IN ('sql', 'plpgsql') AND f.oid >= 16384 THEN f.prosrc ELSE '' END AS source,
     coalesce(f.prosqlbody::pg_catalog.text, '') AS body,
-    coalesce(f.proconfig, '{}') = ARRAY['search_path=pg_catalog, pg_temp'] AS pinned,
+    coalesce(f.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp'] AS pinned,
     f.prosecdef AS definer
 FROM pg_catalog.pg_proc AS f
 JOIN pg_catalog.pg_language AS l ON l.oid = f.prolang

@@ -18,7 +18,9 @@ from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Spec
 
-CONFIG = ("search_path=pg_catalog, pg_temp",)
+PINNED = "search_path=pg_catalog, pg_temp"
+# The runtime asks for a custom plan of each statement; of the look-up of a key that would take longer than the rest.
+_GENERIC = "plan_cache_mode=force_generic_plan"
 MOST_SECONDS = (
     900  # how far ahead the end of a value may be: a clock that is wrong makes none that is good for ever
 )
@@ -37,7 +39,10 @@ KINDS: tuple[Kind, ...] = ("current_tenant", "no_tenant", "enter")  # those that
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """One of the functions. ``open``: everybody may call it, since policies run with the rights of who asks."""
+    """One of the functions. ``open``: everybody may call it, since policies run with the rights of who asks.
+
+    ``config`` are its settings, as the catalog has them.
+    """
 
     name: QName
     arguments: str
@@ -46,6 +51,7 @@ class Routine:
     body: str
     why: str
     open: bool = True
+    config: tuple[str, ...] = (PINNED,)
 
     @property
     def signature(self) -> str:
@@ -192,7 +198,7 @@ END
 def _enter(setting: str) -> str:
     return f"""
 BEGIN
-  PERFORM set_config({literal(setting)}, value, true);
+  value := set_config({literal(setting)}, value, true);
 END
 """
 
@@ -227,7 +233,7 @@ END
 
 
 def _definer(language: str, volatility: str) -> str:
-    return f"LANGUAGE {language} {volatility} SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+    return f"LANGUAGE {language} {volatility} SECURITY DEFINER"
 
 
 def routines(c: Conversion) -> list[Routine]:
@@ -242,6 +248,7 @@ def routines(c: Conversion) -> list[Routine]:
             Routine(
                 at(spec, "current_tenant"), "", type_, _definer("plpgsql", stable), check(setting, keys, type_),
                 f"Policies ask it for the tenant of the session: it checks who signed {setting}, and for how long.",
+                config=(PINNED, _GENERIC),
             ),
             Routine(
                 at(spec, "enter"), "value text", "void", _definer("plpgsql", "VOLATILE"), _enter(setting),
@@ -256,7 +263,7 @@ def routines(c: Conversion) -> list[Routine]:
         found.append(
             Routine(
                 at(spec, "no_tenant"), "", "text",
-                "LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp",
+                "LANGUAGE plpgsql STABLE PARALLEL SAFE",
                 _no_tenant(setting), "Policies ask it where there is no tenant: it raises.",
             )
         )  # fmt: skip
@@ -264,7 +271,7 @@ def routines(c: Conversion) -> list[Routine]:
 
 
 _SIGNED = re.compile(r"current_setting\('((?:[^']|'')+)', true\);.*?PERFORM FROM ([^\n]+) AS k\n.*\+ 3\)(?:::([^;]+))?;\nEND\n\Z", re.DOTALL)  # fmt: skip
-_ENTERING = re.compile(r"PERFORM set_config\('((?:[^']|'')+)', value, true\)")
+_ENTERING = re.compile(r"value := set_config\('((?:[^']|'')+)', value, true\)")
 _RAISING = re.compile(r"RAISE EXCEPTION '% is not set, and this work belongs to a tenant', '((?:[^']|'')+)' USING")  # fmt: skip
 
 
@@ -393,7 +400,7 @@ def is_ours(c: Conversion, function: Function) -> bool:
         (function.qname, function.source) == (r.name, r.body)
         and function.owner == c.spec.roles.context
         and function.security_definer == ("SECURITY DEFINER" in r.how)
-        and function.config == CONFIG
+        and sorted(function.config) == sorted(r.config)
         and ("" in function.callers) == r.open
         for r in (routines(c) if wanted(c.spec) else [])
     )
@@ -409,14 +416,15 @@ def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
         if r.open
         else ddl.revoke("FUNCTION", r.signature, ["ALL"], "")
     )
+    settings = "".join(f" SET {c.replace('=', ' = ', 1)}" for c in r.config)
     made = (
-        f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({r.arguments}) RETURNS {r.returns}\n{r.how}\n"
+        f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({r.arguments}) RETURNS {r.returns}\n{r.how}{settings}\n"
         f"AS $context${r.body}$context$"
     )
     definer = "SECURITY DEFINER" in r.how
     yield Change(
         id=f"tenants.{display(r.name)}", phase=Phase.TENANTS, object=display(r.name), why=r.why,
         apply=(made, ddl.own_function(r.signature, role), rights),
-        verify=verify.query(verify.asked(r.signature, r.body, role, definer=definer, everybody=r.open)),
+        verify=verify.query(verify.asked(r.signature, r.body, role, r.config, definer=definer, everybody=r.open)),
         revert=() if known else (f"DROP FUNCTION {r.signature}",),
     )  # fmt: skip

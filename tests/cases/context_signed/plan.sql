@@ -29,7 +29,7 @@ ALTER TABLE "tenant_context"."keys" OWNER TO "case_context";
 
 -- tenants.tenant_context.current_tenant
 CREATE OR REPLACE FUNCTION "tenant_context"."current_tenant"() RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $context$
 DECLARE
   value text := current_setting('app.current_tenant_id', true);
@@ -66,7 +66,7 @@ CREATE OR REPLACE FUNCTION "tenant_context"."enter"(value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $context$
 BEGIN
-  PERFORM set_config('app.current_tenant_id', value, true);
+  value := set_config('app.current_tenant_id', value, true);
 END
 $context$;
 ALTER FUNCTION "tenant_context"."enter"(text) OWNER TO "case_context";

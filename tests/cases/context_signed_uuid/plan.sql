@@ -28,7 +28,7 @@ ALTER TABLE "Who's ""there"""."keys" OWNER TO "case_context";
 
 -- tenants.Who's "there".current_tenant
 CREATE OR REPLACE FUNCTION "Who's ""there"""."current_tenant"() RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $context$
 DECLARE
   value text := current_setting('app.Tenant', true);
@@ -65,7 +65,7 @@ CREATE OR REPLACE FUNCTION "Who's ""there"""."enter"(value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $context$
 BEGIN
-  PERFORM set_config('app.Tenant', value, true);
+  value := set_config('app.Tenant', value, true);
 END
 $context$;
 ALTER FUNCTION "Who's ""there"""."enter"(text) OWNER TO "case_context";
