@@ -323,6 +323,36 @@ def test_members_who_may_change_most_speak(cases: Mapping[str, Case]) -> None:
     assert proof.proven, to_text(proof)
 
 
+def test_a_table_of_keys_alone_that_is_only_read_is_protected_by_that(cases: Mapping[str, Case]) -> None:
+    case = cases["members"]
+    case.run(
+        "CREATE TABLE badges (team_id bigint PRIMARY KEY REFERENCES teams)", "INSERT INTO badges VALUES (1), (2)",
+        "ALTER TABLE badges ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY mine ON badges USING (is_member(team_id))", "GRANT SELECT ON badges TO {app}",
+    )  # fmt: skip
+    held = {o.attack: o for o in case.proven().outcomes if o.object == "badges"}
+    case.run("GRANT INSERT, UPDATE ON badges TO {app}")
+    able = {o.attack: o for o in case.proven().outcomes if o.object == "badges"}
+    case.run("DROP TABLE badges")
+    for name in ("insert", "move"):  # nothing would stop such a row before it is written
+        assert (held[name].status, held[name].control_fired) == ("held", True)
+        assert able[name].status == "skipped"
+
+
+def test_a_function_of_any_number_of_arguments_is_called_as_such(cases: Mapping[str, Case]) -> None:
+    case = cases["members"]
+    case.run(
+        "CREATE FUNCTION has_role(team bigint, VARIADIC roles text[]) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS "
+        "(SELECT FROM public.memberships m WHERE m.team_id = team AND m.user_id = public.current_user_id() AND m.role = ANY (roles)) $$",
+        "ALTER POLICY mine ON projects USING (has_role(team_id, 'owner', 'guest'))",
+    )  # fmt: skip
+    proof = case.proven(How("full"))
+    case.run("ALTER POLICY mine ON projects USING (is_member(team_id))", "DROP FUNCTION has_role")
+    (found,) = [o for o in proof.outcomes if o.object == "has_role(bigint, text[])"]
+    assert (found.attack, found.status) == ("worlds", "held")
+    assert proof.proven, to_text(proof)
+
+
 def test_nothing_is_proven_without_rows(db: Database) -> None:
     case = made(db, "tokens")
     case.run("TRUNCATE orgs, people, posts, replies")
