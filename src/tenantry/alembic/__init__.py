@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import renderers
 from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
@@ -35,6 +36,7 @@ log = logging.getLogger("alembic.tenantry")
 _LOCK_TIMEOUT = (
     "SET LOCAL lock_timeout = '2s'"  # of the trial: it waits for nobody, and nobody waits long for it
 )
+_LARGE = 100_000  # rows; reading fewer takes less than a second
 _TYPES: dict[str, Callable[[], sa.types.TypeEngine[Any]]] = {
     "text": sa.Text,
     "uuid": sa.Uuid,
@@ -62,10 +64,17 @@ def complete(spec: str | Path | Spec) -> Callable[[Any, Any, list[Any]], None]:
             _complete(context, script, declared)
         except TenantryError as error:
             raise CommandError(str(error)) from error
-        if script.upgrade_ops.is_empty():
+        if script.upgrade_ops.is_empty() and not _checks(context):
             directives.clear()
 
     return process
+
+
+def _checks(context: Any) -> bool:
+    """Whether this is ``alembic check``, which wants an empty revision where there is nothing to do."""
+    options = getattr(context.environment_context.config, "cmd_opts", None)
+    asked = getattr(options, "cmd", None)
+    return asked is not None and asked[0] is command.check
 
 
 def _complete(context: Any, script: Any, declared: Spec) -> None:
@@ -92,7 +101,19 @@ def _complete(context: Any, script: Any, declared: Spec) -> None:
     early, late = steps.back(tried.plan, tried.final, tuple(made), changed)
     script.upgrade_ops.ops += [*map(Statement, first), *(Statement(*pair) for pair in tried.forward)]
     script.downgrade_ops.ops = [*map(Statement, early), *script.downgrade_ops.ops, *map(Statement, late)]
-    log.info("tenancy: %d steps complete the revision", len(tried.plan.steps))
+    _tell(tried.plan)
+
+
+def _tell(plan: Plan) -> None:
+    """How much the revision got, and what of it blocks a large table for a while."""
+    log.info("tenancy: %d steps complete the revision", len(plan.steps))
+    for step in plan:
+        if step.rows >= _LARGE and step.lock.blocks:
+            log.warning(
+                "tenancy: %s reads about %d rows of %s under %s; for a live database keep only the creation of the new "
+                "table in the revision, and let `tenantry apply` bring the rest, which locks for moments",
+                step.id, step.rows, step.object, step.lock.value,
+            )  # fmt: skip
 
 
 def _flat(given: Any) -> list[Any]:
@@ -241,6 +262,10 @@ class Statement(ops.MigrateOperation):
     def __init__(self, text: str, why: str = "") -> None:
         self.text = text
         self.why = why
+
+    def to_diff_tuple(self) -> tuple[str, str]:
+        """How ``alembic check`` names it."""
+        return "execute", self.text
 
 
 @renderers.dispatch_for(Statement)
