@@ -21,6 +21,7 @@ COUNTS = {"R": 23, "P": 34, "V": 24, "K": 14, "S": 9, "O": 9, "G": 8, "T": 16, "
 BESIDE = {
     "role-missing", "owner-login", "role-schema-owner", "parameter-granted", "policy-wrong-column",
     "policy-other-setting", "fk-switched-off", "grant-public", "grant-shared-write", "index-unusable",
+    "context-key-readable", "context-not-definer",
 }  # fmt: skip
 
 
