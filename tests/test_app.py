@@ -164,6 +164,8 @@ def test_a_session_is_kept_as_a_hash_and_ends_on_the_server(fresh: TestClient, s
     cookie = person.post("/session", secret=secret).headers["set-cookie"]
     for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/t/acme"):
         assert flag in cookie
+    ((action, outcome, actor, id),) = events(site, A, "action, outcome, actor_id, resource_id")[-1:]
+    assert (action, outcome, actor) == ("auth.login", "success", id)
     token = fresh.cookies["catalog_session"]
     with site.db.connect() as conn:
         assert conn.execute("SELECT FROM sessions WHERE session_token = %s", [token]).fetchall() == []

@@ -119,8 +119,14 @@ def make_link(session: Session, email: str) -> str | None:
     return secret
 
 
-def use_link(session: Session, secret: str) -> tuple[User, str] | None:
-    """Turn a link into a session, once: the user and the session's secret; None for a link that is not good."""
+def named_by(session: Session, secret: str) -> str | None:
+    """The id of the member whom a link is for, good or not any more; None for a link that is not there."""
+    of = select(User.id).join(Link, Link.identifier == User.email)
+    return session.scalar(of.where(Link.token == digest(secret)))
+
+
+def use_link(session: Session, secret: str) -> str | None:
+    """Turn a link into a session, once: the session's secret; None for a link that is not good."""
     used = delete(Link).where(Link.token == digest(secret)).returning(Link.identifier, Link.expires)
     found = session.execute(used).one_or_none()
     if found is None or found.expires < datetime.now(UTC):
@@ -132,7 +138,7 @@ def use_link(session: Session, secret: str) -> tuple[User, str] | None:
     session_secret = new_secret()
     expires = datetime.now(UTC) + timedelta(days=SESSION_DAYS)
     session.add(Login(session_token=digest(session_secret), user_id=user.id, expires=expires))
-    return user, session_secret
+    return session_secret
 
 
 def end_session(session: Session, secret: str) -> None:

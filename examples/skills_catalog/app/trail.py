@@ -7,7 +7,7 @@ what an event says and what triggers recorded of the same row are found together
 import re
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 
@@ -34,11 +34,6 @@ def record(
         session, action, resource=resource, outcome=outcome, metadata=details or None, subject=subject,
         personal=personal,
     )  # fmt: skip
-
-
-def acts(session: Session, actor: str) -> None:
-    """Until the transaction ends it is that member who acts: somebody whom the scope did not know has signed in."""
-    session.execute(select(func.set_config("app.actor_id", actor, True)))
 
 
 def record_refused(engine: Engine, action: str, **details: Any) -> None:

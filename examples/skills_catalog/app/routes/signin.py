@@ -5,10 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from tenantry.runtime import current, tenant
 
 from .. import auth
 from ..database import Db
-from ..trail import acts, record, record_refused
+from ..trail import record, record_refused
 from ..views import page, root
 from .inputs import Email, Words
 
@@ -47,20 +50,26 @@ def confirm(request: Request, session: Db, secret: str) -> Response:
 @router.post("/session", name="auth.login", dependencies=[Depends(auth.own_origin)])
 def sign_in(request: Request, session: Db, secret: Annotated[Words, Form()]) -> Response:
     """Use a link up."""
-    found = auth.use_link(session, secret)
-    if found is None:
-        session.commit()  # an expired link is gone
+    actor = auth.named_by(session, secret)
+    session.commit()  # what follows begins in the scope of whoever signs in
+    session_secret = _signed_in(session, actor, secret) if actor else None
+    if session_secret is None:
         raise HTTPException(403, "This link is used up, too old, or of another catalog. Ask for a new one.")
-    user, session_secret = found
-    acts(session, user.id)
-    record(session, "auth.login", ("users", user.id))
-    session.commit()
     response = RedirectResponse(f"{root(request)}/skills", 303)
     response.set_cookie(
         auth.COOKIE, session_secret, max_age=auth.SESSION_DAYS * 86_400, path=root(request) or "/",
         secure=request.app.state.settings.secure_cookies, httponly=True, samesite="lax",
     )  # fmt: skip
     return response
+
+
+def _signed_in(session: Session, actor: str, secret: str) -> str | None:
+    with tenant(current().tenant or "", actor=actor):
+        found = auth.use_link(session, secret)
+        if found is not None:
+            record(session, "auth.login", ("users", actor))
+        session.commit()  # an expired link is gone
+        return found
 
 
 @router.post("/sign-out", name="auth.logout", dependencies=[Depends(auth.own_origin), Depends(auth.own_form)])
