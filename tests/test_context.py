@@ -23,13 +23,17 @@ from typer.testing import CliRunner
 from tenantry import apply, checks, keys, planner
 from tenantry.attacks import forge
 from tenantry.attacks.claims import Signing
+from tenantry.catalog import Catalog
+from tenantry.catalog import Server as CatalogServer
 from tenantry.checks import Request
 from tenantry.cli import app as cli
+from tenantry.conversion import Conversion
 from tenantry.errors import CatalogError, SpecError, TenantError
 from tenantry.finding import Proof
 from tenantry.prove import outcomes, prove
 from tenantry.runtime import Binding, Signer, tenant
 from tenantry.runtime.alembic import for_each_tenant
+from tenantry.runtime.isolation import Tenancy
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.signing import Key, read, written
 from tenantry.spec import Audit, parse
@@ -530,7 +534,21 @@ def test_without_a_key_nothing_is_proven(signed: tuple[Subject, str]) -> None:
     assert [f.object for f in found.findings if f.check == "keys"] == ["tenant_context.keys"]
 
 
-# In a lab, and through every adapter
+# In a lab, in migrations, and through every adapter
+
+
+@pytest.mark.parametrize("type_", ["text", "character varying(40)", "uuid"])
+@pytest.mark.parametrize("missing", ["hide", "raise"])
+@pytest.mark.parametrize("said", ["plain", "signed"])
+def test_a_migration_of_a_new_table_says_what_the_planner_says(said: Any, missing: Any, type_: str) -> None:
+    declared = parse(
+        f'[tenancy]\ncontext = "{said}"\nmissing = "{missing}"\nsetting = "a.b"\nfunctions = "x"'
+    )
+    conversion = Conversion(declared, Catalog(CatalogServer(180000, "d", "u")), "online", (), (), (), type_)
+    mine = Tenancy(type=type_, setting="a.b", context=said, missing=missing, functions="x")
+    assert (mine.value, mine.default) == (context.value(conversion), context.default(conversion))
+    with pytest.raises(TenantError, match="say plain or signed"):
+        Tenancy(context="other")  # type: ignore[arg-type]
 
 
 def test_a_scratch_database_is_signed_too(server: Server) -> None:

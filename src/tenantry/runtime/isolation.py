@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from tenantry.errors import TenantError
 from tenantry.runtime.binding import SETTING
+from tenantry.runtime.signing import SCHEMA
 
 _MAX = 63  # bytes of a name
 _TYPE = re.compile(r"[a-z][a-z0-9 ]*(\(\d+\))?")
@@ -31,22 +33,53 @@ class Tenancy:
     type: str = "text"
     setting: str = SETTING
     app: str = "app_user"
+    context: Literal["plain", "signed"] = "plain"
+    missing: Literal["hide", "raise"] = "hide"
+    functions: str = SCHEMA
 
     def __post_init__(self) -> None:
+        if self.context not in ("plain", "signed") or self.missing not in ("hide", "raise"):
+            raise TenantError(
+                f"context = {self.context!r}, missing = {self.missing!r}: say plain or signed, hide or raise"
+            )
         if not _TYPE.fullmatch(self.type):
             raise TenantError(f"type {self.type!r} is no type of a tenant; write text, uuid or bigint")
 
     @property
     def value(self) -> str:
         """The tenant of the session, as a policy compares it."""
-        setting = f"current_setting({_literal(self.setting)}, true)"
-        return setting if _TEXTUAL.fullmatch(self.type) else f"nullif({setting}, '')::{self.type}"
+        text = self._textual
+        cast = "" if text else f"::{self.type}"
+        if self.missing == "raise":
+            none = self._call("no_tenant")
+            if self.context == "signed":
+                return f"coalesce({self._call('current_tenant')}, {none}{cast})"
+            return f"coalesce({self._named}, {none}){cast}"
+        if self.context == "signed":
+            return self._call("current_tenant")
+        return f"{self._named}{cast}" if cast else self._said
 
     @property
     def default(self) -> str:
         """The tenant of the session, as a column's default."""
-        value = f"nullif(current_setting({_literal(self.setting)}, true), '')"
-        return value if _TEXTUAL.fullmatch(self.type) else f"({value})::{self.type}"
+        if self.context == "signed":
+            return self._call("current_tenant")
+        return self._named if self._textual else f"({self._named})::{self.type}"
+
+    @property
+    def _textual(self) -> bool:
+        return _TEXTUAL.fullmatch(self.type) is not None
+
+    @property
+    def _said(self) -> str:
+        return f"current_setting({_literal(self.setting)}, true)"
+
+    @property
+    def _named(self) -> str:
+        return f"nullif({self._said}, '')"
+
+    def _call(self, function: str) -> str:
+        return f"{quoted_part(self.functions)}.{quoted_part(function)}()"
 
 
 def isolate(table: str, tenancy: Tenancy, *, index: bool = True, reference: bool = True) -> tuple[str, ...]:
