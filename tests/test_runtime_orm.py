@@ -242,6 +242,9 @@ def test_no_scope(engine: Engine, exempt: Engine, url: str) -> None:
             session.rollback()
             with no_tenant():
                 assert session.scalars(select(Page)).all() == []
+    with Session(exempt) as session:  # what belongs to no tenant needs no scope
+        assert len(session.scalars(select(PlainPage)).all()) == 5
+        assert len(session.scalars(select(Page), execution_options={"tenantry": "all"}).all()) == 5
     empty = scoped(create_engine(url), binding=Binding(unscoped="empty"))
     with Session(empty) as session:
         assert session.scalars(select(Page)).all() == []

@@ -206,7 +206,7 @@ exempt, said = models.exempt, models.said
 def told_once(patch: pytest.MonkeyPatch) -> None:
     """The tenant is asked for when a statement is made, and stays in the statement cache."""
 
-    def wrong(type_: Any) -> Any:
+    def wrong(type_: Any, *, needed: bool = False) -> Any:
         found = scope.current_or_none()
         return bindparam("tenantry_tenant", found.tenant if found else None, type_)
 

@@ -106,9 +106,9 @@ class Owned:
     @is_own.inplace.expression
     @classmethod
     def _is_own(cls) -> ColumnElement[bool]:
-        if inspect(cls, raiseerr=False) is None:  # SQLAlchemy tries the condition on the mixin itself
-            return own(sql_column("tenant_id"))
-        return own(cls.tenant_id)
+        # SQLAlchemy tries the condition on the mixin itself too.
+        column: Any = cls.tenant_id if inspect(cls, raiseerr=False) is not None else sql_column("tenant_id")
+        return column == _parameter(column.type, needed=True)  # type: ignore[no-any-return]
 
 
 def own(*columns: Any) -> ColumnElement[bool]:
@@ -120,11 +120,17 @@ def own(*columns: Any) -> ColumnElement[bool]:
     return and_(*(column == _parameter(column.type) for column in columns))
 
 
-def _parameter(type_: TypeEngine[Any]) -> BindParameter[Any]:
+def _parameter(type_: TypeEngine[Any], *, needed: bool = False) -> BindParameter[Any]:
+    """The tenant of the scope in which a statement is executed; ``needed``: it raises NoTenant outside of any."""
     convert = _converter(type_)
 
     def value() -> Any:
         found = scope.current_or_none()
+        if needed and found is None:
+            raise _NoTenant(
+                "no tenant scope: a query of a tenant's rows is not sent; put it under `with tenant(id):`, or give it "
+                'execution_options={"tenantry": "all"} if it is about every tenant'
+            )
         return convert(found.tenant) if found is not None and found.tenant is not None else None
 
     return bindparam(_PARAMETER, callable_=value, type_=type_)
@@ -250,9 +256,9 @@ def _condition(state: ORMExecuteState) -> None:
         return
     if state.execution_options.get("tenantry") == "all":
         return
+    if scope.current_or_none() is None and bound(state.session.get_bind(**state.bind_arguments)):
+        return  # the connection raises, or has been told to show nothing
     state.statement = state.statement.options(_CRITERIA)
-    if scope.current_or_none() is None and not bound(state.session.get_bind(**state.bind_arguments)):
-        scope.current()  # a scoped engine's connection says it by itself, or has been told to show nothing
 
 
 def _refuse_foreign(
