@@ -18,13 +18,16 @@ from tenantry.names import quote
 NAME = "orphan"
 WHY = "A foreign key is valid by the catalog, and rows refer to nothing, or to another tenant's row."
 WRITES = False
+_PLACE = (
+    "(ctid::text::point)[0]::bigint * 10000 + (ctid::text::point)[1]::bigint"  # of the row: page and line
+)
 # A key that comes in while its triggers rest; the last row of the table refers to nothing.
 SABOTAGE = (
     "ALTER TABLE {table} ADD COLUMN sabotage bigint, ADD COLUMN sabotage_id bigint",
     "ALTER TABLE {table} ADD UNIQUE (sabotage)",
     "ALTER TABLE {table} ADD FOREIGN KEY (sabotage_id) REFERENCES {table} (sabotage)",
     "SET session_replication_role = replica",
-    "UPDATE {table} SET sabotage = (ctid::text::point)[1]::bigint, sabotage_id = (ctid::text::point)[1]::bigint",
+    f"UPDATE {{table}} SET sabotage = {_PLACE}, sabotage_id = {_PLACE}",
     "UPDATE {table} SET sabotage_id = 0 WHERE ctid = (SELECT max(ctid) FROM {table})",
     "RESET session_replication_role",
 )
