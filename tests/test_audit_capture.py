@@ -1,5 +1,6 @@
 """Captured row changes: every way in which rows change becomes events of the row's tenant, and only the difference."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -270,7 +271,7 @@ def test_a_capture_that_cannot_be_is_refused(world: World, capture: dict[str, An
 
 
 def test_columns_may_have_the_names_of_the_function_s_own(db: Database) -> None:
-    names = ("actor", "address", "request", "session", "agent", "o", "n", "audit_new", "tg_op")
+    names = ("actor", "address", "request", "session", "agent", "base", "o", "n", "audit_new", "tg_op")
     with db.connect() as conn:
         columns = ", ".join(f"{name} text" for name in names)
         conn.execute(f"CREATE TABLE people (id integer PRIMARY KEY, {columns})".encode())
@@ -300,3 +301,19 @@ def test_columns_may_have_the_names_of_the_function_s_own(db: Database) -> None:
         "old": {"actor": "actor 1", "session": "session 1"},
         "new": {"actor": "x", "session": "y"},
     }
+
+
+def test_the_ids_of_a_statement_s_events_are_random_and_their_own(conn: psycopg.Connection[Any]) -> None:
+    for first in (1000, 2000):
+        conn.execute(
+            "INSERT INTO desks (id, name, tenant_id) SELECT n, 'x', 'acme' FROM generate_series(%s::int, %s) AS n",
+            (first, first + 299),
+        )
+    conn.execute("UPDATE desks SET name = 'y' WHERE id >= 1000")
+    ids = [
+        row[0]
+        for row in events(conn, "id", "action IN ('row.insert', 'row.update') AND resource_id::int >= 1000")
+    ]
+    assert len(ids) == len({*ids}) == 1200
+    assert {(one.version, one.variant) for one in ids} == {(4, uuid.RFC_4122)}
+    assert len({one.hex[:24] for one in ids}) == 3

@@ -199,7 +199,18 @@ def _event(t: Trail, s: Subject, verb: str, *, resource: str, tenant: str, metad
         "resource_type": literal(display(s.table.qname)), "resource_id": _cast(t, "resource_id", resource),
         "metadata": metadata, "context": literal('{"captured": true}') + "::jsonb",
     }  # fmt: skip
+    if source and _numbers(t, s):
+        values = {"id": "(base || lpad(to_hex(row_number() OVER ()), 8, '0'))::uuid"} | values
     return insert_from(t, values, source)
+
+
+def _numbers(t: Trail, s: Subject) -> bool:
+    """Whether ids are 24 random digits of the statement (90 bits, version 4) and a number: that costs less than one each.
+    Where the trail's ids are of another kind, and where events are written row by row, the default gives them.
+    """
+    column = t.known.column("id") if t.known is not None else None
+    random = column is None or (column.base == "uuid" and column.default == "gen_random_uuid()")
+    return random and s.rule.each != "row"
 
 
 def _cast(t: Trail, column: str, text: str) -> str:
@@ -277,7 +288,10 @@ def _body(t: Trail, s: Subject) -> str:
         ]
     update = _rows(t, s) if s.by_row else f"    {_joined(t, s)};\n"
     chain = "".join(f"  {'ELS' if i else ''}IF {cond} THEN\n{do}" for i, (cond, do) in enumerate(branches))
-    once = "".join(f"  {name} text := {setting(f'app.{column}')};\n" for column, name in _ONCE.items())
+    variables = {name: setting(f"app.{column}") for column, name in _ONCE.items()}
+    if _numbers(t, s):
+        variables["base"] = "left(replace(gen_random_uuid()::text, '-', ''), 24)"
+    once = "".join(f"  {name} text := {value};\n" for name, value in variables.items())
     return (
         # A captured table may have a column of a variable's name; columns are all qualified.
         "\n#variable_conflict use_variable\n"
