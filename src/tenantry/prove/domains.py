@@ -38,6 +38,14 @@ class Domains:
             if t.kind != "foreign" and t.extension is None and t.qname not in below | self.shared
         )  # fmt: skip
 
+    @cached_property
+    def asked(self) -> Mapping[QName, frozenset[str]]:
+        """The columns of each table that its policies name."""
+        found: dict[QName, frozenset[str]] = {}
+        for rule in self.rules:
+            found[rule.table] = found.get(rule.table, frozenset()) | rule.columns
+        return found
+
     def of(self, table: QName, column: str) -> Domain:
         """What a column stands for."""
         if (table, column) not in self._known:
@@ -81,7 +89,7 @@ class Domains:
 
     def columns(self, domain: Domain, table: Table) -> tuple[str, ...]:
         """The columns of a table that stand for that, those first that its policies name."""
-        asked = {c for r in self.rules if r.table == table.qname for c in r.columns}
+        asked = self.asked.get(table.qname, frozenset())
         found = [c for c in table.columns if self.of(table.qname, c.name) == domain]
         found.sort(key=lambda c: (c.name not in asked, not c.not_null))
         return tuple(c.name for c in found)
@@ -139,7 +147,7 @@ class Domains:
 
     def _through(self, table: Table, found: Mapping[QName, Target]) -> Target | None:
         """A table whose rows belong to a tenant by a foreign key, rather by one whose columns a policy asks for."""
-        asked = {c for r in self.rules if r.table == table.qname for c in r.columns}
+        asked = self.asked.get(table.qname, frozenset())
         optional = {c.name for c in table.columns if not c.not_null}
         keys = [
             (k, found[k.references]) for k in table.foreign_keys if k.references and k.references in found

@@ -92,7 +92,7 @@ def _members(domains: Domains, domain: Domain, tables: Set[QName]) -> Iterator[M
     """Each way in which one of some tables may say who belongs to a tenant."""
     for name in sorted(tables & domains.catalog.by_name.keys()):
         table = domains.catalog.by_name[name]
-        asked = {c for r in domains.rules if r.table == name for c in r.columns}
+        asked = domains.asked.get(name, frozenset())
         for column in domains.columns(domain, table)[:1]:
             yield from trial.members(table, column, asked)
 
