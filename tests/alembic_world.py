@@ -39,6 +39,7 @@ tenants = "tenants"
 [roles]
 app = "{app}"
 owner = "{owner}"
+resolver = "{resolver}"
 [tables.authors]
 scope = "tenant"
 primary_key = "global"
@@ -71,13 +72,13 @@ with engine.connect() as connection:
 """
 
 
-def convert(db: Database) -> dict[str, str]:
-    """Make and convert the tables; returns the roles."""
-    names = {"app": db.role("app"), "owner": db.role("owner")}
+def convert(db: Database, more: str = "") -> dict[str, str]:
+    """Make and convert the tables, as `SPEC` and ``more`` say; returns the roles."""
+    names = {name: db.role(name) for name in ("app", "owner", "resolver")}
     with db.connect() as connection:
         for statement in SCHEMA:
             connection.execute(statement.format(**names).encode())
-        declared, catalog = parse(SPEC.format(**names)), introspect.read(connection)
+        declared, catalog = parse(SPEC.format(**names) + more), introspect.read(connection)
         tables = {name: rule for name, rule in declared.tables.items() if name in catalog.by_name}
         for step in planner.plan(declared.model_copy(update={"tables": tables}), catalog, "transactional"):
             for text in step.apply:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +20,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.exc import SAWarning
 
 from tenantry import alembic as autogenerate
 from tenantry.alembic import kept, steps
 from tests import alembic_world
 from tests.alembic_world import World
+from tests.servers import MakeDatabase
 
 
 def models(*, own: bool = False) -> MetaData:
@@ -230,6 +234,27 @@ def test_a_pipeline_asks_whether_a_revision_is_missing(world: World) -> None:
     world.revision(with_shelves(models()))
     world.upgrade()
     world.check(with_shelves(models()))
+
+
+def test_a_captured_table_with_a_resolver(make_db: MakeDatabase, tmp_path: Path) -> None:
+    """What the spec asks beside isolation comes along: a trigger's function of many lines, a look-up, guards lifted."""
+    db = make_db()
+    mine = f'owner = "{db.role("trail")}"\nreader = "{db.role("reader")}"\n'
+    trail = f'\n[audit]\nevents = "extended"\nddl = "guarded"\n{mine}capture = ["pages"{{more}}]\n'
+    world = World(db, tmp_path / "migrations", alembic_world.convert(db, trail.format(more="")))
+    before = structure(world)
+    resolver = '\n[resolvers.tenant_by_code]\ntable = "shelves"\nby = "code"\nmany = true\n'
+    world.more = trail.format(more=', "shelves"') + SHELVES + resolver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # types of the trail that SQLAlchemy does not know
+        text = world.revision(with_shelves(models()))
+        assert "audit_capture_insert" in text
+        assert "tenant_by_code" in text
+        world.upgrade()
+        assert world.plan().steps == ()
+        assert world.revision(with_shelves(models())) == ""
+    world.downgrade()
+    assert structure(world) == before
 
 
 ASYNC_ENV = """

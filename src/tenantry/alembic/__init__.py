@@ -139,8 +139,18 @@ def _refuse_undeclared(declared: Spec, made: dict[QName, Any]) -> None:
 
 def _spec_of(declared: Spec, catalog: Catalog) -> Spec:
     """The spec of a database that does not have every declared table yet."""
-    there = {name: rule for name, rule in declared.tables.items() if name in catalog.by_name}
-    return declared.model_copy(update={"tables": there})
+    there = catalog.by_name.keys() | {declared.tenancy.tenants}
+    audit = declared.audit
+    if audit is not None:
+        captured = tuple(entry for entry in audit.capture if entry.table in there)
+        audit = audit.model_copy(update={"capture": captured})
+    return declared.model_copy(
+        update={
+            "audit": audit,
+            "tables": {name: rule for name, rule in declared.tables.items() if name in there},
+            "resolvers": {name: one for name, one in declared.resolvers.items() if one.table in there},
+        }
+    )
 
 
 def _with_column(op: Any, declared: Spec, catalog: Catalog, schema: str) -> list[str]:
