@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tenantry import checks, introspect, planner
+from tenantry.attacks import relation
 from tenantry.attacks.application import App, application
 from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.reach import reach
@@ -219,9 +220,13 @@ def _outcomes(request: _Request, admin: Wire, app: App, ground: Ground) -> tuple
     further = [_lab(request, admin, app, g, g.tenants) for g in ground.further if g.tenants is not None]
     outcomes = tuple(outcome for one in (lab, *further) for outcome in run.attack(one, request.only))
     if request.doors is None or request.doors:
-        known = frozenset(name for one in further for name in one.targets)
+        known = frozenset(name for one in (lab, *further) for name in one.targets)
         reached = reach(lab, request.catalog, ground.scopes, ground.exempt, known)
         outcomes += tuple(run.doors(lab, reached, request.doors))
+        for one in further:  # what shows their rows is judged by whom they belong to
+            above = reach(one, request.catalog, ground.scopes, known=known)
+            shown = replace(above, relations=tuple(r for r in above.relations if r.tenants), functions=())
+            outcomes += tuple(run.doors(one, shown, {relation.NAME}))
     return outcomes
 
 

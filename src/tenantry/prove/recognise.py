@@ -146,6 +146,10 @@ def _ground(domains: Domains, functions: Sequence[Called], best: _Found, shared:
     targets = (*lab.targets.values(), *(t for ground in further for t in ground.targets))
     scopes: dict[QName, str] = {t.table.qname: t.kind for t in targets}
     left_out = [f"whether the tenancy is what it should be; recognised was: {_said(claims, best.domain)}"]
+    if people := sorted(t.label for ground in further for t in ground.targets):
+        left_out.append(
+            f"whether what a user reads changes with another user's rows (worlds): {listed(people)}"
+        )
     if shared:
         names = listed(display(n) for n in sorted(shared))
         left_out.append(f"rows of shared tables, which every tenant reads: {names}")
