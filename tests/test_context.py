@@ -30,6 +30,7 @@ from tenantry.cli import app as cli
 from tenantry.conversion import Conversion
 from tenantry.errors import CatalogError, SpecError, TenantError
 from tenantry.finding import Proof
+from tenantry.mutations.pgbouncer import ABSENT, PROGRAM, pooled
 from tenantry.prove import outcomes, prove
 from tenantry.runtime import Binding, Signer, tenant
 from tenantry.runtime.alembic import for_each_tenant
@@ -37,7 +38,7 @@ from tenantry.runtime.isolation import Tenancy
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.signing import Key, read, written
 from tenantry.spec import Audit, parse
-from tenantry.steps import context
+from tenantry.steps import context, contextfunctions
 from tenantry.world import scratch
 from tests import corpus
 from tests.corpus import Subject
@@ -116,7 +117,7 @@ VECTORS = [  # RFC 4231: key, data, HMAC-SHA-256
 def test_the_published_vectors(app: psycopg.Connection[Any], secret: str, message: str, mac: str) -> None:
     key = Key.made_of("k", bytes.fromhex(secret))
     assert key.mac(bytes.fromhex(message)).hex() == mac
-    query = f"SELECT encode({context.hmac('%s::bytea', '%s::bytea', '%s::bytea')}, 'hex')"
+    query = f"SELECT encode({contextfunctions.hmac('%s::bytea', '%s::bytea', '%s::bytea')}, 'hex')"
     assert app.execute(query.encode(), (key.outer, key.inner, bytes.fromhex(message))).fetchone() == (mac,)
 
 
@@ -236,6 +237,18 @@ def test_a_tenant_does_not_change_in_the_middle_of_a_query(
             "SELECT e.email FROM (SELECT set_config('app.current_tenant_id', 'second', true) OFFSET 0) AS s, "
             "LATERAL (SELECT email FROM users WHERE s IS NOT NULL) AS e"
         )
+
+
+def test_parallel_workers_check_it_too(signed: tuple[Subject, str], app: psycopg.Connection[Any]) -> None:
+    forced = "debug_parallel_query" if app.info.server_version >= 160000 else "force_parallel_mode"
+    app.execute(f"SET LOCAL {forced} = on".encode())
+    say(app, read(signed[1]).sign("first", soon()))
+    assert count(app) == 2
+    plan = "\n".join(line for (line,) in app.execute("EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM users"))
+    assert "Workers Launched: 1" in plan
+    say(app, "second")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        count(app)
 
 
 # The keys
@@ -573,20 +586,28 @@ def test_a_scratch_database_is_signed_too(server: Server) -> None:
     scratch.drop(server.dsn, template)
 
 
+async def transact(adapter: str, dsn: str, text: str) -> None:
+    """Transactions of two tenants in turn on one connection, each of several statements."""
+    pool_of = ADAPTERS[adapter](dsn, 1, Binding(signer=Signer(text)), False)
+    async with pool_of as pool, pool.connect() as conn:
+        for name, users in (("first", 2), ("second", 1), ("first", 2)):
+            with tenant(name):
+                assert await conn.rows("SELECT count(*) FROM users") == [(users,)]
+                await conn.rows("UPDATE users SET email = email")
+                await conn.commit()
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_adapter_signs(signed: tuple[Subject, str], adapter: str) -> None:
     subject, text = signed
-    dsn = scratch.uri(subject.db.dsn, user=subject.spec.roles.app)
+    asyncio.run(transact(adapter, scratch.uri(subject.db.dsn, user=subject.spec.roles.app), text))
 
-    async def work() -> None:
-        async with (
-            ADAPTERS[adapter](dsn, 1, Binding(signer=Signer(text)), False) as pool,
-            pool.connect() as conn,
-        ):
-            for name, users in (("first", 2), ("second", 1), ("first", 2)):
-                with tenant(name):
-                    assert await conn.rows("SELECT count(*) FROM users") == [(users,)]
-                    await conn.rows("UPDATE users SET email = email")
-                    await conn.commit()
 
-    asyncio.run(work())
+@pytest.mark.skipif(PROGRAM is None, reason=f"NOT TESTED HERE: {ABSENT}")
+@pytest.mark.parametrize("adapter", ["psycopg", "psycopg-async", "asyncpg"])
+def test_behind_a_pooler_too(server: Server, signed: tuple[Subject, str], adapter: str) -> None:
+    if not server.private:
+        pytest.skip("NOT TESTED HERE: PgBouncer is put before a server of our own only")
+    subject, text = signed
+    with pooled(subject.db.dsn, subject.spec.roles.app) as dsn:
+        asyncio.run(transact(adapter, dsn, text))

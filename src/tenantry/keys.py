@@ -16,7 +16,7 @@ from tenantry.names import display, qualified, quote
 from tenantry.runtime.signing import Key, written
 from tenantry.session import MISSING, Conn, connect
 from tenantry.spec import Spec
-from tenantry.steps import context
+from tenantry.steps import context, contextfunctions
 
 _BYTES = 32  # of a secret: as many as the hash has
 _DENIED = "42501"
@@ -84,10 +84,10 @@ def unsigned(dsn: str, spec: Spec, seconds: int | None = None) -> datetime | Non
             conn.execute(
                 f"INSERT INTO {table} (id, until) VALUES (%s, now() + make_interval(secs => %s)) "
                 "ON CONFLICT (id) DO UPDATE SET until = excluded.until".encode(),
-                (context.UNSIGNED, seconds),
+                (contextfunctions.UNSIGNED, seconds),
             )
         query = f"SELECT until FROM {table} WHERE id = %s AND until > now()"
-        row = conn.execute(query.encode(), (context.UNSIGNED,)).fetchone()
+        row = conn.execute(query.encode(), (contextfunctions.UNSIGNED,)).fetchone()
     return row[0] if row else None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tenantry.checks.nodes import Node, boolean, parse, string
-from tenantry.steps import context
+from tenantry.steps import contextfunctions
 
 # tenant: a column of the row equals what a setting says · through: the row's parent does · parent: the row has a
 # parent in a table whose own policies decide · null-rows: rows without a tenant too · fail-open: every row in some
@@ -247,7 +247,7 @@ def _ours(function: Function | None) -> str:
     """Which of Tenantry's own functions it is, to the letter; empty for any other."""
     if function is None or function.volatility != "s" or not function.pinned:
         return ""
-    found = context.recognise(function.source)
+    found = contextfunctions.recognise(function.source)
     if found is None or (found[0] == "current_tenant" and not function.definer):
         return ""
     return found[0]
@@ -271,7 +271,7 @@ def _body(function: Function | None, server: Server) -> _Source | None:
     if function is None or function.volatility == "i":
         return None
     if _ours(function) == "current_tenant":
-        known = context.recognise(function.source)
+        known = contextfunctions.recognise(function.source)
         return _Source((known[1],), frozenset({"nullif", "signed"})) if known else None
     if function.body:
         tree = parse(function.body)

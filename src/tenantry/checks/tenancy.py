@@ -23,7 +23,7 @@ from tenantry.checks.judging import Asked, Readings, judged
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
-from tenantry.steps import context, resolvers, work
+from tenantry.steps import context, contextfunctions, resolvers, work
 
 Rows = list[tuple[Any, ...]]
 _GUESS = Tenancy().column  # taken by name where no policy tells
@@ -137,7 +137,9 @@ def recognise(
         policies=tuple(judged(readings, asked, {o for o, p in _permissive(stored)})),
         unknown=tuple(unknown),
         context=tuple(
-            o for o, source in rows(conn, load("_context"), list(context.KINDS)) if context.recognise(source)
+            o
+            for o, source in rows(conn, load("_context"), list(contextfunctions.KINDS))
+            if contextfunctions.recognise(source)
         ),
     )
 
