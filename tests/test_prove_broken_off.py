@@ -216,7 +216,7 @@ def test_a_view_whose_function_fails(db: Database, way: str) -> None:
         f"CREATE VIEW broken WITH (security_invoker) AS SELECT {call} FROM notes",
         "GRANT SELECT ON broken TO {app}",
     )
-    for how in (How(), FULL):
+    for how in (How(), FULL) if way == "when it runs" else (FULL,):
         proof = examined(db, how=how)
         found = [o for o in proof.outcomes if o.status == "error"]
         assert {o.object for o in found} - {"raises(text)"} == {"broken"}
