@@ -267,7 +267,12 @@ def test_a_table_without_row_level_security_is_not_good(cases: Mapping[str, Case
         "INSERT INTO countries VALUES ('x')",
         "GRANT SELECT ON countries TO {app}",
     )
-    proof, declared = case.proven(), case.proven(SAFE, None, "countries")
+    proof = case.proven()
+    case.run(
+        "ALTER TABLE countries ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY anybody ON countries USING (true)",
+    )
+    declared = case.proven(SAFE, None, "countries")
     case.run("DROP TABLE countries")
     (found,) = [o for o in proof.outcomes if o.object == "countries"]
     assert (found.attack, found.status) == ("relation", "error")
@@ -382,6 +387,8 @@ def test_who_the_application_is_is_asked_and_not_guessed(cases: Mapping[str, Cas
         prove(case.db.dsn, None, now=NOW)
     with pytest.raises(SpecError, match="there is no role nobody_at_all"):
         prove(case.db.dsn, None, app_role="nobody_at_all", now=NOW)
+    with pytest.raises(SpecError, match="shared table nowhere is not there"):
+        case.proven(SAFE, None, "nowhere")
 
 
 def test_what_the_spec_says_itself_is_refused(tmp_path: Path) -> None:

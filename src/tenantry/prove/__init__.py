@@ -58,6 +58,10 @@ def prove(
     pending, refused = _planned(spec, catalog)
     if spec is None and app_dsn is None:
         _refuse_unknown(app_role, catalog)
+    if missing := sorted(shared - catalog.by_name.keys()):
+        raise SpecError(
+            f"shared table {display(missing[0])} is not there; name tables as `tenantry inspect` does"
+        )
     proof = examine(
         dsn, spec, catalog,
         app_dsn=app_dsn, app_role=app_role, shared=shared, how=how or How(mode), baseline=baseline, now=now,

@@ -253,7 +253,7 @@ def _unknown(domains: Domains, best: _Found, known: Set[Claim], targets: Set[QNa
         said = _said(best.lab.claims, best.domain)
         yield Outcome(NAME, "database", "error", detail=f"{told}: tried {said}")
     reasons: dict[tuple[QName, str], list[str]] = {}
-    for rule in (r for r in domains.rules if r.enabled):
+    for rule in (r for r in domains.rules if r.enabled and r.table not in domains.shared):
         asked = [*sorted(rule.signs.strange), *sorted(_called(c) for c in rule.signs.claims - known)]
         if asked:
             told = f"{listed(asked)} is asked for, and what that lets through could not be told"
