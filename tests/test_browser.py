@@ -124,11 +124,11 @@ def test_headers_stay_in_sight(browser: Tab, pages: Mapping[str, Path]) -> None:
     assert max(map(abs, seen)) <= 2
 
 
-def test_the_keyboard_reaches_everything(browser: Tab, pages: Mapping[str, Path]) -> None:
-    browser.open(pages["breached"], width=1400)
+def tabbed(browser: Tab, times: int) -> list[tuple[str, str, str]]:
+    """Class, words and outline of what has the focus after each press of the Tab key."""
     press = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
     seen = []
-    for _ in range(45):
+    for _ in range(times):
         browser.call("Input.dispatchKeyEvent", type="keyDown", **press)
         browser.call("Input.dispatchKeyEvent", type="keyUp", **press)
         seen.append(
@@ -137,7 +137,13 @@ def test_the_keyboard_reaches_everything(browser: Tab, pages: Mapping[str, Path]
           return [e.className, e.getAttribute('aria-label') || e.textContent.trim() || e.type, style.outlineWidth];
         })()""")
         )
-    assert seen[0][:2] == ["skip", "Skip to the content"]
+    return [(one[0], one[1], one[2]) for one in seen]
+
+
+def test_the_keyboard_reaches_everything(browser: Tab, pages: Mapping[str, Path]) -> None:
+    browser.open(pages["breached"], width=1400)
+    seen = tabbed(browser, 45)
+    assert seen[0][:2] == ("skip", "Skip to the content")
     assert {outline for _, _, outline in seen[:-1] if outline} == {"3px"}
     words = {word for _, word, _ in seen}
     assert {

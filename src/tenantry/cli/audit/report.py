@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +77,9 @@ def report(
             conn, name, wanted, known, app=app, now=now, most=most, listen=counting("verify")
         )
     shown = controls.evidence(found, _review(dsn, declared, now)) if evidence else ()
-    file.write_text(controls.to_html(found, shown), encoding="utf-8")
+    # As with an export: events are not for everybody who has an account on this machine.
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as out:
+        out.write(controls.to_html(found, shown))
     _tell(file, found, shown)
     against = any(one.state == "not shown" for one in shown)
     damaged = found.seal.report is not None and not found.seal.report.good
