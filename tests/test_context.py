@@ -533,6 +533,18 @@ def test_without_a_sabotage_nothing_is_found(signed: tuple[Subject, str]) -> Non
         assert errors(conn, signed[0]) == set()
 
 
+def test_without_a_spec_it_is_recognised_and_attacked(signed: tuple[Subject, str]) -> None:
+    subject, _ = signed
+    found = prove(subject.db.dsn, None, app_role=subject.spec.roles.app, now=NOW)
+    forged = {o.object: o.status for o in found.outcomes if o.attack == "forge"}
+    assert {name for name, status in forged.items() if status == "held"} >= {"users", "notes", "sessions"}
+    held = {o.object for o in found.outcomes if o.attack == "read" and o.status == "held" and o.control_fired}
+    assert held >= {"users", "notes", "sessions"}
+    with subject.db.connect() as conn:
+        review = checks.examine(conn, Request(roles=(subject.spec.roles.app,)), now=NOW)
+    assert "set-config" not in {f.check for f in review.findings}
+
+
 def test_without_a_key_nothing_is_proven(signed: tuple[Subject, str]) -> None:
     subject, _ = signed
     with subject.db.connect() as conn:

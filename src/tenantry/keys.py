@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from tenantry.errors import CatalogError, SpecError
-from tenantry.names import display, qualified, quote
+from tenantry.names import QName, display, qualified, quote
 from tenantry.runtime.signing import Key, written
 from tenantry.session import MISSING, Conn, connect
 from tenantry.spec import Spec
@@ -93,14 +93,17 @@ def unsigned(dsn: str, spec: Spec, seconds: int | None = None) -> datetime | Non
 
 def current(conn: psycopg.Connection[Any], spec: Spec) -> Key | None:
     """The newest valid key, as an administrator reads it; None where there is none, or no signing. Raises psycopg.Error."""
-    if not context.signed(spec):
-        return None
+    return newest(conn, context.at(spec, "keys"), spec.roles.context) if context.signed(spec) else None
+
+
+def newest(conn: psycopg.Connection[Any], table: QName, owner: str) -> Key | None:
+    """The newest valid key of a table, read as its owner. Raises psycopg.Error."""
     query = (
-        f"SELECT id, inner_pad, outer_pad FROM {qualified(context.at(spec, 'keys'))} "
+        f"SELECT id, inner_pad, outer_pad FROM {qualified(table)} "
         "WHERE inner_pad IS NOT NULL AND (until IS NULL OR until > now()) ORDER BY created_at DESC LIMIT 1"
     )
     with conn.transaction(force_rollback=True):
-        conn.execute(f"SET LOCAL ROLE {quote(spec.roles.context)}".encode())
+        conn.execute(f"SET LOCAL ROLE {quote(owner)}".encode())
         row = conn.execute(query.encode()).fetchone()
     return Key(*row) if row else None
 

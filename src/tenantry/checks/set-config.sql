@@ -11,6 +11,8 @@
 -- sabotage:
 --   GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO {app};
 SELECT reach.who AS object, '' AS detail, pg_catalog.format('%s may call set_config', reach.who) AS message
-FROM reach
-WHERE pg_catalog.has_function_privilege(reach.oid, 'pg_catalog.set_config(text,text,boolean)', 'EXECUTE')
+FROM param
+CROSS JOIN reach
+WHERE NOT (param.p ->> 'signed')::pg_catalog.bool  -- then it chooses among signed values, and there is one
+  AND pg_catalog.has_function_privilege(reach.oid, 'pg_catalog.set_config(text,text,boolean)', 'EXECUTE')
 GROUP BY reach.who;

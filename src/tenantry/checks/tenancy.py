@@ -68,6 +68,7 @@ class Known:
     policies: tuple[Mapping[str, Any], ...]
     unknown: tuple[str, ...]
     context: tuple[int, ...] = ()  # functions that say the session's tenant, to the letter
+    signed: bool = False  # of signed values only
 
     @property
     def trail(self) -> int | None:
@@ -109,6 +110,8 @@ def recognise(
     relations = {oid: Relation(oid, QName(s, n), tuple(p), c, g) for oid, s, n, p, c, g in found}
     references = rows(conn, load("_references"))
     compared = list(_compared(readings.values(), relations, {(r[2], r[3]) for r in references}))
+    ours = _context(conn)
+    signed = context.signed(spec) if spec is not None else "current_tenant" in ours.values()
     if told is not None:
         column = _common(c for s, c in told.tables.values() if s == "tenant")
         setting: str | None = told.settings[0]
@@ -123,8 +126,7 @@ def recognise(
             column = _GUESS
         scopes = _declared(spec, relations) if spec else _guessed(references, column, relations, readings)
         columns = dict(_columns(spec, column, scopes, relations, readings))
-        signed = spec is not None and context.signed(spec)
-        asked = Asked(frozenset({setting} if setting else ()), columns, signed=signed)
+        asked = Asked(frozenset({setting} if setting else ()), columns, signed=spec is not None and signed)
     if "trail" not in scopes.values():
         unknown.append("the audit trail: none is declared, and no table has its guards")
     return Known(
@@ -136,12 +138,16 @@ def recognise(
         kept=_kept(spec, relations),
         policies=tuple(judged(readings, asked, {o for o, p in _permissive(stored)})),
         unknown=tuple(unknown),
-        context=tuple(
-            o
-            for o, source in rows(conn, load("_context"), list(contextfunctions.KINDS))
-            if contextfunctions.recognise(source)
-        ),
+        context=tuple(ours),
+        signed=signed,
     )
+
+
+def _context(conn: psycopg.Connection[Any]) -> dict[int, str]:
+    """The functions that say the session's tenant, by oid, and which of them each is."""
+    found = rows(conn, load("_context"), list(contextfunctions.KINDS))
+    known = {oid: contextfunctions.recognise(source) for oid, source in found}
+    return {oid: kind[0] for oid, kind in known.items() if kind is not None}
 
 
 def _server(conn: psycopg.Connection[Any], stored: Rows) -> Server:
@@ -323,6 +329,7 @@ def parameters(
             ],
             "policies": [{**json.loads(readings), "oids": oids} for readings, oids in groups.items()],
             "context": known.context,
+            "signed": known.signed,
             "lookups": told.lookups if told else (),
             "resolver": spec.roles.resolver if spec and spec.resolvers else None,
             "resolvers": [

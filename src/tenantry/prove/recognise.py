@@ -23,6 +23,7 @@ from tenantry.prove import rules, run, trial
 from tenantry.prove.domains import Domain, Domains
 from tenantry.prove.ground import Ground, inherited, listed
 from tenantry.prove.rules import Called, Rule
+from tenantry.prove.signing import recognised as signing_of
 
 NAME = "tenancy"  # the outcomes of what could not be recognised
 _DOMAINS = 3  # of more, the least likely are not tried
@@ -63,7 +64,8 @@ def _tried(admin: Wire, app: App, domains: Domains, domain: Domain, how: How) ->
     if tenants is None:
         return None
     try:
-        lab = run.lab(admin, app, Claims(()), targets, tenants, how)
+        signing = signing_of(admin.conn, domains.catalog)
+        lab = run.lab(admin, app, Claims((), signing=signing), targets, tenants, how)
     except CatalogError:  # its key is of a type of which nobody can be made up
         return None
     asks = _asks(domains.rules)

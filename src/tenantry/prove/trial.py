@@ -82,9 +82,10 @@ def guessed(parts: Mapping[Claim, Part], ways: Sequence[Members], chosen: tuple[
 
 def best(lab: Lab, guess: Guess) -> tuple[Lab, int]:
     """The laboratory with the claims by which most probes told tenants apart, and how many did."""
-    found, most = replace(lab, claims=next(guess.all(), lab.claims)), 0
+    signing = lab.claims.signing
+    found, most = replace(lab, claims=replace(next(guess.all(), lab.claims), signing=signing)), 0
     for claims in guess.all():
-        tried = replace(lab, claims=claims, known={})
+        tried = replace(lab, claims=replace(claims, signing=signing), known={})
         score = sum(tells(tried, target) for target in guess.probes)
         if score > most:
             found, most = tried, score
