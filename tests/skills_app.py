@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from psycopg.conninfo import make_conninfo
+from sqlalchemy import true
+from sqlalchemy.orm import with_loader_criteria
 from starlette.testclient import TestClient
 
 from tenantry.apply import apply
+from tenantry.runtime import orm
 from tests import reference
 from tests.servers import Database, Server
 
@@ -144,3 +148,9 @@ def text_of(answer: Any) -> str:
     kind = answer.headers.get("content-type", "")
     body = json.dumps(answer.json(), ensure_ascii=False) if "json" in kind and answer.content else answer.text
     return f"{body}\n{dict(answer.headers)}"
+
+
+def forget_the_tenant(patch: pytest.MonkeyPatch) -> None:
+    """No query says whose rows it is about."""
+    patch.setattr(queries, "own", lambda *columns: true())
+    patch.setattr(orm, "_CRITERIA", with_loader_criteria(orm.Owned, lambda cls: true()))

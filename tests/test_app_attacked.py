@@ -7,16 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import true
-from sqlalchemy.orm import with_loader_criteria
 from starlette.testclient import TestClient
 
 from tenantry import prove
-from tenantry.runtime import orm
 from tests import app_attacker, reference, skills_app
 from tests.app_attacker import Attacker
 from tests.servers import Server
-from tests.skills_app import MARKER, B, Site, rows_of
+from tests.skills_app import MARKER, B, Site, forget_the_tenant, rows_of
 
 pytestmark = pytest.mark.pg(">=16")  # the application's schema needs pgvector, and nothing else differs
 
@@ -61,12 +58,6 @@ def test_somebody_of_one_tenant_gets_nothing_of_another(site: Site, app: Any, at
     refused = {name for name, answers in attacker.answers.items() if min(answers) >= 400}
     assert len(attacker.answers) > 30
     assert len(refused) < 4, refused  # a guess at a link is one
-
-
-def forget_the_tenant(patch: pytest.MonkeyPatch) -> None:
-    """No query says whose rows it is about."""
-    patch.setattr(skills_app.queries, "own", lambda *columns: true())
-    patch.setattr(orm, "_CRITERIA", with_loader_criteria(orm.Owned, lambda cls: true()))
 
 
 def test_the_database_holds_where_every_query_forgets_its_tenant(

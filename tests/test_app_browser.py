@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from sqlalchemy import true
 
 from tests import npm, skills_app
 from tests.chromium import Tab, tab
 from tests.servers import Server
-from tests.skills_app import MARKER, SLUGS, A, B, Site, ids_of, rows_of
+from tests.skills_app import MARKER, SLUGS, A, B, Site, forget_the_tenant, ids_of, rows_of
 
 pytestmark = [pytest.mark.pg(">=16"), pytest.mark.xdist_group("browser")]
 
@@ -162,7 +161,7 @@ def test_a_page_that_shows_the_other_tenant_would_be_seen(
     browser: Tab, site: Site, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = sign_in(browser, site, address, A)
-    monkeypatch.setattr(skills_app.queries, "own", lambda *models: true())
+    forget_the_tenant(monkeypatch)
     assert pages_that_show_b(browser, site, home) == []  # the database still holds
     with site.db.connect() as conn:
         conn.execute("ALTER TABLE skills DISABLE ROW LEVEL SECURITY")
