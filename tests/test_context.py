@@ -23,12 +23,13 @@ from typer.testing import CliRunner
 from tenantry import apply, checks, keys, planner
 from tenantry.attacks import forge
 from tenantry.attacks.claims import Signing
+from tenantry.audit import Trail, record, record_async
 from tenantry.catalog import Catalog
 from tenantry.catalog import Server as CatalogServer
 from tenantry.checks import Request
 from tenantry.cli import app as cli
 from tenantry.conversion import Conversion
-from tenantry.errors import CatalogError, SpecError, TenantError
+from tenantry.errors import CatalogError, EventError, SpecError, TenantError
 from tenantry.finding import Proof
 from tenantry.mutations.pgbouncer import ABSENT, PROGRAM, pooled
 from tenantry.prove import outcomes, prove
@@ -420,6 +421,27 @@ def test_no_other_session_of_the_role_sees_the_value(signed: tuple[Subject, str]
     assert value is not None
     assert value[0].endswith(".first")
     assert value[0][:64] not in seen
+
+
+def test_events_outside_of_the_transaction_are_signed_too(signed: tuple[Subject, str]) -> None:
+    subject, text = signed
+    login = scratch.uri(subject.db.dsn, user=subject.spec.roles.app)
+    trail = Trail(signer=Signer(text))
+    with psycopg.connect(login) as conn, tenant("second", actor="somebody"):
+        made = record(conn, "user.remove", outside=True, trail=trail)
+        with pytest.raises(EventError, match="is not signed with a key of this database; Sign the tenant"):
+            record(conn, "user.remove", outside=True, trail=Trail(signer=Signer(written("k0", b"x" * 32))))
+        asyncio.run(record_aside(login, trail))
+    with subject.db.connect() as admin:
+        query = "SELECT tenant_id, actor_id FROM audit_logs WHERE action = 'user.remove'"
+        assert admin.execute(query).fetchall() == [("second", "somebody")] * 2
+    assert made
+
+
+async def record_aside(login: str, trail: Trail) -> None:
+    async with await psycopg.AsyncConnection.connect(login) as conn:
+        with tenant("second", actor="somebody"):
+            await record_async(conn, "user.remove", outside=True, trail=trail)
 
 
 def test_without_the_right_key_nothing_is_done_and_the_connection_stays(

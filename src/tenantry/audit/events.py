@@ -240,6 +240,8 @@ def _refusal(made: Event, trail: Trail, error: Exception) -> EventError | None:
     said = cause.diag.message_primary or str(cause).strip()
     if cause.sqlstate in _REFUSED:
         return EventError(f"{said}; {cause.diag.message_hint or 'correct it'}")
+    if cause.sqlstate in _ABSENT and cause.diag.message_hint:  # of what checks the tenant
+        return EventError(f"event {made.action}: {said}; {cause.diag.message_hint}")
     if cause.sqlstate in _ABSENT:
         return EventError(
             f"event {made.action}: {trail.functions}.log() cannot be called ({said}); "
