@@ -7,13 +7,14 @@ make a subclass with that ``binding``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
 import psycopg
 from psycopg import generators, pq, sql
+from psycopg._pipeline import BasePipeline  # type: ignore[attr-defined]  # of 3.2 and 3.3
 from psycopg.abc import PQGen
 from psycopg.rows import Row
 
@@ -23,7 +24,7 @@ from tenantry.runtime.binding import Binding, State, ends, own_work
 if not all(hasattr(psycopg.BaseConnection, name) for name in ("_exec_command", "_start_query")):
     raise ImportError(f"psycopg {psycopg.__version__} is not one that tenantry.runtime knows; use 3.2 or 3.3")
 
-_DONE, _IDLE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK), pq.TransactionStatus.IDLE
+_DONE, _IDLE = pq.ExecStatus.COMMAND_OK, pq.TransactionStatus.IDLE
 # What psycopg asks for itself, beside what ends something.
 _OWN = ("PREPARE TRANSACTION ", "SELECT 1 FROM pg_catalog.pg_cursors ")
 
@@ -84,31 +85,49 @@ class _Scoped:
         statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans)
         entry = self.tenantry_state.entry()
         if self._pipeline:
-            for statement in statements:
-                yield from super()._exec_command(statement.encode())  # type: ignore[misc]
-            if entry is not None:
-                send = partial(self.pgconn.send_query_params, entry[0].encode(), [entry[1].encode()])
-                self._pipeline.command_queue.append(send)
-                self._pipeline.result_queue.append(None)
+            yield from self._queue(statements, entry)
             if not self.tenantry_state.swept:
                 yield from self._pipeline._sync_gen()
+        elif entry is not None:
+            yield from self._open_signed(statements, entry)
         else:
             self._check_connection_ok()  # type: ignore[attr-defined]
             self.pgconn.send_query("; ".join(statements).encode())
-            yield from self._answered()
-            if entry is not None:
-                self.pgconn.send_query_params(entry[0].encode(), [entry[1].encode()])
-                yield from self._answered()
+            results = yield from generators.execute(self.pgconn)
+            for result in results:
+                if result.status != _DONE:
+                    raise psycopg.errors.error_from_result(result)
         self.tenantry_state.swept = True
 
-    def _answered(self) -> PQGen[None]:
-        """Wait until the server has done what was sent. A refusal ends the transaction that was to be opened."""
-        for result in (yield from generators.execute(self.pgconn)):
-            if result.status not in _DONE:
-                error = psycopg.errors.error_from_result(result)
-                if self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
-                    yield from super()._exec_command(b"ROLLBACK")  # type: ignore[misc]
-                raise error
+    def _queue(self, statements: Sequence[str], entry: tuple[str, str] | None) -> PQGen[None]:
+        """Into the pipeline, each by itself."""
+        for statement in statements:
+            yield from super()._exec_command(statement.encode())  # type: ignore[misc]
+        if entry is not None:
+            send = partial(self.pgconn.send_query_params, entry[0].encode(), [entry[1].encode()])
+            self._pipeline.command_queue.append(send)
+            self._pipeline.result_queue.append(None)
+
+    def _open_signed(self, statements: Sequence[str], entry: tuple[str, str]) -> PQGen[None]:
+        """One trip: a parameter cannot be in the message that the others share. A refusal ends the transaction."""
+        self._check_connection_ok()  # type: ignore[attr-defined]
+        self._pipeline = pipeline = BasePipeline(self)  # type: ignore[arg-type]
+        try:
+            yield from pipeline._enter_gen()
+            try:
+                yield from self._queue(statements, entry)
+                yield from pipeline._exit_gen()
+            except BaseException as error:
+                pipeline._exit(error)
+                raise
+            else:
+                pipeline._exit(None)
+            finally:
+                self._pipeline = None
+        except psycopg.Error:
+            if self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                yield from super()._exec_command(b"ROLLBACK")  # type: ignore[misc]
+            raise
 
     def _has_fixed_plans(self) -> bool:
         """Whether statements without parameters are prepared in this session."""
