@@ -188,7 +188,7 @@ def test_a_database_that_is_not_as_declared_is_left_alone(world: World) -> None:
     world.more = SHELVES
     with world.db.connect() as connection:
         connection.execute("ALTER TABLE pages NO FORCE ROW LEVEL SECURITY")
-    with pytest.raises(CommandError, match="1 steps are pending, first enforce"):
+    with pytest.raises(CommandError, match="1 step is pending, first enforce"):
         world.revision(with_shelves(models()))
 
 

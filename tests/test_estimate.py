@@ -165,7 +165,7 @@ def test_the_text_of_a_plan_tells_the_time_of_long_steps_phases_and_in_all() -> 
     (line,) = [line for line in text.splitlines() if line.startswith("Time, roughly:")]
     assert line == (
         "Time, roughly: 4 min in all, 5 ms of it under locks that the application waits for (at most 5 ms in one "
-        "piece); 1 steps are not counted, since their tables are empty or were never analyzed."
+        "piece); 1 step is not counted, for tables that are empty or were never analyzed."
     )
     assert "Time" not in to_text(plan())
 

@@ -13,6 +13,7 @@ RANKS = {
     "__init__": 0,
     "bugs": 0,
     "collector": 0,
+    "counts": 0,
     "errors": 0,
     "mistakes": 0,
     "names": 0,

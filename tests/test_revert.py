@@ -122,7 +122,7 @@ def test_the_verb_says_when_it_is_not_as_before(db: Database, capsys: pytest.Cap
     do(db, "ALTER TABLE tags ADD COLUMN colour text")
     assert verb(db.dsn, yes=True) == 0
     said = capsys.readouterr().out
-    assert "1 steps of 1 plan reverted" in said
+    assert "1 step of 1 plan reverted" in said
     assert "The schema is not the one from before the conversion: what others have changed" in said
     do(db, "ALTER TABLE tags DROP COLUMN colour")
     apply(db.dsn, plan(db, column()))

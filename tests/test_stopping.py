@@ -85,7 +85,7 @@ def test_a_signal_in_a_backfill_stops_after_the_batch(
     assert "stopping after the batch or statement that runs now" in errors
     assert "stopped as asked, 3 steps are left: run the same command again to go on" in errors
     assert "Traceback" not in errors
-    assert "1 steps done" in said
+    assert "1 step done" in said
     stopped_at = batches_done(db)
     assert states(db) == {"columns.notes.tenant_id": "done", "backfill.notes.tenant_id": "running"}
     filled = query(db, FILLED)
@@ -184,7 +184,7 @@ def test_a_signal_before_anything_ran(db: Database, tmp_path: Path) -> None:
     assert returned == 130
     assert "0 steps done" in said
     assert "Waited for locks" in said
-    assert "1 steps are left" in errors
+    assert "1 step is left" in errors
     assert not runs.has_column(db)
 
 
@@ -200,7 +200,7 @@ def test_waits_are_summed_up_where_nobody_looks(db: Database, tmp_path: Path) ->
         shop.rollback()
         returned, said, errors = ended(process)
     assert (returned, "Waited" in errors) == (0, False)
-    assert said.startswith("1 steps done, 0 already there, 0 rows filled")
+    assert said.startswith("1 step done, 0 already there, 0 rows filled")
     assert "\nWaited for locks 1 time, 1 try begun again.\n" in said
 
 

@@ -12,6 +12,7 @@ import psycopg
 
 from tenantry import introspect, journal
 from tenantry import session as sessions
+from tenantry.counts import counted
 from tenantry.errors import ApplyError, Drift
 from tenantry.filling import fill
 from tenantry.journal import Entry, PlanRow, StepRow
@@ -179,8 +180,9 @@ def check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) ->
         if isinstance(step, Backfill) and not holds(session, step, known.get(number)):
             count = session.count(step.id, step.unresolved)
             if count:
-                rows = f"{count} row{'s' if count != 1 else ''}"
-                problems.append(f"{step.object}: its backfill source yields no tenant for {rows}")
+                problems.append(
+                    f"{step.object}: its backfill source yields no tenant for {counted(count, 'row')}"
+                )
     if problems:
         raise ApplyError(
             "\n  - ".join(["rows would be left without a tenant; nothing was changed:", *problems])

@@ -16,7 +16,7 @@ from tenantry.audit import guards
 from tenantry.audit.account import Account, chart
 from tenantry.finding import Check, Review
 from tenantry.report import html
-from tenantry.report.html import count
+from tenantry.report.text import count
 
 State = Literal["shown", "not shown", "could not look"]
 STATES: Sequence[State] = get_args(State)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tenantry import session as sessions
+from tenantry.counts import counted
 from tenantry.errors import ApplyError
 from tenantry.journal import Cursor, Entry, Pace
 from tenantry.names import QName, display, qualified
@@ -268,9 +269,8 @@ def _sweep(work: _Work) -> None:
         return
     # Only now: what the application filled by itself may be unknown to the source.
     left = session.count(step.id, step.unresolved)
-    rows = f"{left} row{'s' if left != 1 else ''}"
     reason = (
-        f"the source yields no tenant for {rows}; correct them, or change the source in the spec"
+        f"the source yields no tenant for {counted(left, 'row')}; correct them, or change the source in the spec"
         if left
         else "more keep arriving; make the application set the tenant, or pause it"
     )

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from tenantry.counts import counted
+
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
@@ -124,9 +126,8 @@ def waited(waits: int, retries: int, throttled: float, reason: str | None) -> st
     """In words, what was waited for; an empty text for nothing."""
     parts = []
     if waits:
-        tries = "tries" if retries != 1 else "try"
         parts.append(
-            f"waited for locks {waits} time{'s' if waits != 1 else ''}, {retries} {tries} begun again"
+            f"waited for locks {counted(waits, 'time')}, {counted(retries, 'try', 'tries')} begun again"
         )
     if throttled:
         parts.append(f"gave way for {throttled:.1f} s" + (f", at last: {reason}" if reason else ""))

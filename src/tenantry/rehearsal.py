@@ -16,6 +16,7 @@ import psycopg
 
 from tenantry import apply, journal
 from tenantry import session as sessions
+from tenantry.counts import counted
 from tenantry.errors import ApplyError
 from tenantry.estimate import Estimate, estimates, total
 from tenantry.filling import (
@@ -124,7 +125,7 @@ def _lines(run: Rehearsal) -> Iterator[str]:
         yield ""
         yield f"-- Here it stops (--until {run.until}), for as long as you like; `tenantry apply` goes on from here."
     later = Counter(step.phase for _, step, _ in steps if not _wanted(run, step.phase))
-    yield from (f"-- {phase}: not now, {count} steps" for phase, count in later.items())
+    yield from (f"-- {phase}: not now, {counted(count, 'step')}" for phase, count in later.items())
     yield ""
     yield f"-- Time, roughly: {told(total(took for n, _, took in now if n not in run.there))}."
 

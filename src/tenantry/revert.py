@@ -10,6 +10,7 @@ from functools import partial
 
 from tenantry import ddl, introspect, journal
 from tenantry import session as sessions
+from tenantry.counts import counted
 from tenantry.errors import ApplyError
 from tenantry.journal import PlanRow, StepRow
 from tenantry.names import QName, qualified
@@ -119,7 +120,7 @@ def _reasons(session: Session, undo: Sequence[_Undo]) -> Iterator[str]:
         for step in (step for _, step, _ in u.steps() if isinstance(step, Backfill) and step.foreign_rows):
             if count := _count(session, step.id, step.foreign_rows, tolerant=False):
                 yield (
-                    f"{count} row{'s' if count != 1 else ''} of {step.object} belong to a tenant that the "
+                    f"{counted(count, 'row')} of {step.object} belong to a tenant that the "
                     "backfill's source does not give: they would be merged with the others"
                 )
 

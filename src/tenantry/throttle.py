@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from tenantry.counts import counted
 from tenantry.errors import ApplyError
 from tenantry.progress import Signal, Throttled, Unseen
 from tenantry.report.plan import size
@@ -164,8 +165,9 @@ def _archiver(_: Throttle, row: Row, __: float) -> str | None:
 
 def _locks(_: Throttle, row: Row, __: float) -> str | None:
     count, seconds = row
-    what = "session waits" if count == 1 else "sessions wait"
-    return f"{count} {what} for a lock, up to {seconds:.0f} s" if count else None
+    if not isinstance(count, int) or not count:
+        return None
+    return f"{counted(count, 'session waits', 'sessions wait')} for a lock, up to {seconds:.0f} s"
 
 
 _LOOKS: Mapping[Signal, tuple[str, Callable[[Throttle, Row, float], str | None]]] = {

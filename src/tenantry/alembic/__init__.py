@@ -26,6 +26,7 @@ from tenantry import ddl, introspect, planner
 from tenantry import spec as specs
 from tenantry.alembic import kept, steps
 from tenantry.catalog import Catalog
+from tenantry.counts import counted
 from tenantry.errors import TenantryError
 from tenantry.names import QName, display, spell
 from tenantry.plan import Backfill, Plan
@@ -229,7 +230,7 @@ class _Trial:
             transaction.rollback()
         if left:
             raise CommandError(
-                f"tenantry: after its {len(plan.steps)} steps {len(left.steps)} more would be pending, first {left.steps[0].id}; no "
+                f"tenantry: after its {counted(len(plan.steps), 'step')} {len(left.steps)} more would be pending, first {left.steps[0].id}; no "
                 "revision was written; upgrade a scratch database, and let `tenantry plan` say what is missing there"
             )
         return _Tried(plan, forward, final)

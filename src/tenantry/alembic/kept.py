@@ -10,6 +10,7 @@ from typing import Any
 
 from tenantry import planner
 from tenantry.catalog import Catalog, Column, Table
+from tenantry.counts import counted
 from tenantry.errors import PlanError
 from tenantry.names import QName, display
 from tenantry.spec import Spec
@@ -34,7 +35,7 @@ def refuse_pending(spec: Spec, catalog: Catalog, given: Sequence[Any], schema: s
     if left:
         raise PlanError(
             [
-                f"the database is not as the spec says before the revision: {len(left.steps)} steps are pending, first "
+                f"the database is not as the spec says before the revision: {counted(len(left.steps), 'step is', 'steps are')} pending, first "
                 f"{left.steps[0].id}; run `alembic upgrade head`, or `tenantry apply`, or `tenantry render alembic .` for them"
             ]
         )

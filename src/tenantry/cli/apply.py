@@ -21,6 +21,7 @@ from tenantry.cli._options import (
 )
 from tenantry.cli._progress import listener
 from tenantry.cli._signals import stopping
+from tenantry.counts import counted
 from tenantry.errors import SpecError
 from tenantry.plan import Phase, Plan
 from tenantry.preflight import Preflight
@@ -63,18 +64,20 @@ def apply(
     with stopping() as wish, listener() as listen:
         done = run_plan(dsn, plan, until=until, listen=listen, stop=wish, checked=_tell)
     print(
-        f"{done.done} steps done, {done.skipped} already there, {done.rows} rows filled, {done.seconds:.1f} s."
+        f"{counted(done.done, 'step')} done, {done.skipped} already there, {counted(done.rows, 'row')} filled, {done.seconds:.1f} s."
     )
     _waits(done.tally)
     if done.stopped:
         print(
-            f"tenantry: stopped as asked, {done.left} steps are left: run the same command again to go on; "
+            f"tenantry: stopped as asked, {counted(done.left, 'step is', 'steps are')} left: run the same command again to go on; "
             "`tenantry status` says what may be deployed now",
             file=sys.stderr,
         )
         return wish.code
     if done.left:
-        print(f"{done.left} steps of later phases are left: `tenantry status` says what may be deployed now.")
+        print(
+            f"{counted(done.left, 'step of a later phase is', 'steps of later phases are')} left: `tenantry status` says what may be deployed now."
+        )
     return 0
 
 

@@ -8,6 +8,7 @@ import typer
 
 from tenantry.cli._options import Dsn
 from tenantry.cli._progress import listener
+from tenantry.counts import counted
 from tenantry.errors import SpecError
 from tenantry.revert import revert as run_revert
 
@@ -29,7 +30,7 @@ def revert(
         print("There is nothing to revert: no plan is applied to this database.")
         return 0
     print(
-        f"{done.steps} steps of {len(done.plans)} plan{'' if len(done.plans) == 1 else 's'} reverted, {done.seconds:.1f} s."
+        f"{counted(done.steps, 'step')} of {counted(len(done.plans), 'plan')} reverted, {done.seconds:.1f} s."
     )
     if not done.restored:
         print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tenantry.counts import counted
 from tenantry.evidence.tables import left_alone
 from tenantry.init.decide import DEFAULT_TENANT
 from tenantry.init.drafts import Entry, TableDraft
@@ -37,7 +38,7 @@ def _head(s: Situation, drafts: Sequence[TableDraft]) -> Iterator[str]:
         " Names, types, keys and the server's estimates were read; no row was."
     )
     yield from comment(
-        f'{open_} value{"s are" if open_ != 1 else " is"} "{UNDECIDED}", each with its choices in the comment above it;'
+        f'{counted(open_, "value is", "values are")} "{UNDECIDED}", each with its choices in the comment above it;'
         " `tenantry plan` refuses them."
         if open_
         else "Nothing is undecided; `tenantry plan` shows what would be done."
@@ -83,7 +84,7 @@ def _elsewhere(s: Situation) -> str:
         for schema in s.catalog.schemas
         if schema.name not in s.schemas
     }
-    return ", ".join(f"{name} ({n} table{'' if n == 1 else 's'})" for name, n in sorted(counts.items()) if n)
+    return ", ".join(f"{name} ({counted(n, 'table')})" for name, n in sorted(counts.items()) if n)
 
 
 def _roles(s: Situation) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tenantry.counts import counted
 from tenantry.finding import LEVELS, Check, Finding, Level, Review
 
 VERSION = 1
@@ -85,16 +86,12 @@ def _lines(review: Review) -> Iterator[str]:
 
 def _verdict(review: Review) -> str:
     counts = {level: sum(f.level == level for f in review.findings) for level in LEVELS}
-    parts = [_count(number, level) for level, number in counts.items() if number]
+    parts = [counted(number, level) for level, number in counts.items() if number]
     parts += [f"{len(review.waived)} waived"] if review.waived else []
     parts += [f"{len(review.known)} in the baseline"] if review.known else []
     if review.skipped:
-        parts.append(f"{len(review.skipped)} of {_count(len(review.checks), 'check')} not run")
+        parts.append(f"{len(review.skipped)} of {counted(len(review.checks), 'check')} not run")
     return f"{'NO ERROR FOUND' if review.good else 'ERRORS FOUND'}: {', '.join(parts) or 'nothing at all'}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _group(level: Level, check: Check | None, found: Sequence[Finding]) -> list[str]:
@@ -119,7 +116,7 @@ def _aside(review: Review) -> Iterator[str]:
             "  ",
         )
     if review.gone:
-        yield f"{_count(len(review.gone), 'finding')} of the baseline {'is' if len(review.gone) == 1 else 'are'} gone; write it anew"
+        yield f"{counted(len(review.gone), 'finding')} of the baseline {'is' if len(review.gone) == 1 else 'are'} gone; write it anew"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

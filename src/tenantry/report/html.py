@@ -19,6 +19,7 @@ from tenantry import __version__
 from tenantry.finding import Proof, Review
 from tenantry.report import layout
 from tenantry.report.page import CONTEXTS, STATES, page
+from tenantry.report.text import count
 
 _MARKS = {
     "held": ("h", "held"), "breached": ("b", "breached"), "error": ("e", "no answer"), "skipped": ("s", "skipped"),
@@ -103,11 +104,6 @@ def cut(text: str, width: int) -> str:
         if used > width:
             return text[: max(place - 1, 0)] + "…"
     return text
-
-
-def count(number: int, noun: str, many: str = "") -> str:
-    """``1 table``, ``2 tables``."""
-    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
 def curve(edge: layout.Edge) -> str:

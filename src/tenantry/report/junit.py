@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as Xml
 
+from tenantry.counts import counted
 from tenantry.finding import Finding, Outcome, Proof, Review
 from tenantry.report import results
 
@@ -69,7 +70,7 @@ def _proof(proof: Proof) -> dict[str, list[Case]]:
             _found("prove", f"{f.check} on {f.object}", [f] if f.level == "error" else [], [f])
             for f in proof.findings
         ]
-    message = f"{len(proof.pending)} steps pending"
+    message = f"{counted(len(proof.pending), 'step')} pending"
     state = Case("prove", "declared state", "failure", message, "\n".join(proof.pending))
     suites["state"] = [state if proof.pending else Case("prove", "declared state")]
     if proof.review is not None:

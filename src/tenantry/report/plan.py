@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from tenantry.counts import counted
 from tenantry.estimate import Estimate, Total, estimates, total
 from tenantry.plan import Backfill, Change, Lock, Phase, Plan
 from tenantry.progress import duration
@@ -48,7 +49,7 @@ def _lines(plan: Plan, sql: bool) -> Iterator[str]:
     if not plan:
         yield "Nothing to do: the database is in the declared state."
     else:
-        yield f"{len(plan.steps)} steps, profile {plan.profile}:"
+        yield f"{counted(len(plan.steps), 'step')}, profile {plan.profile}:"
     for phase in Phase:
         steps = [(step, took) for step, took in zip(plan, found, strict=True) if step.phase is phase]
         if not steps:
@@ -79,7 +80,7 @@ def told(sum_: Total) -> str:
     )
     text += f" (at most {span(sum_.longest)} in one piece)" if sum_.strong else ""
     if sum_.unknown:
-        text += f"; {sum_.unknown} steps are not counted, since their tables are empty or were never analyzed"
+        text += f"; {counted(sum_.unknown, 'step is', 'steps are')} not counted, for tables that are empty or were never analyzed"
     return text
 
 

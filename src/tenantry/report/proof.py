@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from tenantry.counts import counted
 from tenantry.finding import LEVELS, Finding, Outcome, Proof, Status
 from tenantry.report import findings, results
 
@@ -78,14 +79,14 @@ def _verdict(proof: Proof) -> str:
     counts = {status: len(list(_sorted(proof, status))) for status in _WORST}
     tries = sum(o.tries for o in proof.outcomes)
     parts = [
-        f"{counts['held']} of {_count(len(proof.outcomes), 'attack')} held ({_count(tries, 'statement')})"
+        f"{counts['held']} of {counted(len(proof.outcomes), 'attack')} held ({counted(tries, 'statement')})"
     ]
     parts += [f"{counts[s]} {word}" for s, word in _COUNTED if counts[s]]
     silent = sum(not o.control_fired for o in proof.outcomes if o.status == "held")
     parts += [f"{silent} held without a control"] if silent else []
     errors = sum(f.level == "error" for f in _all(proof))
-    parts += [_count(errors, "finding")] if errors else []
-    parts += [f"{_count(len(proof.pending), 'step')} pending"] if proof.pending else []
+    parts += [counted(errors, "finding")] if errors else []
+    parts += [f"{counted(len(proof.pending), 'step')} pending"] if proof.pending else []
     return f"{'PROVEN' if proof.proven else 'NOT PROVEN'}: {', '.join(parts)}"
 
 
@@ -94,10 +95,6 @@ _COUNTED: Sequence[tuple[Status, str]] = (
     ("error", "without an answer"),
     ("skipped", "skipped"),
 )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _sorted(proof: Proof, status: Status) -> Iterator[Outcome]:
@@ -128,10 +125,10 @@ def _found(proof: Proof) -> Iterator[str]:
         if finding.fix:
             yield from _wrapped(f"  fix: {finding.fix}", "    ")
     if len(listed) > _SHOWN:
-        yield f"{_count(len(listed) - _SHOWN, 'finding')} more; --format html or json lists them all"
+        yield f"{counted(len(listed) - _SHOWN, 'finding')} more; --format html or json lists them all"
     rest = len(_all(proof)) - len(listed)
     if rest:
-        yield f"{_count(rest, 'finding')} of static checks below error level; `tenantry check` lists them"
+        yield f"{counted(rest, 'finding')} of static checks below error level; `tenantry check` lists them"
 
 
 def _pending(proof: Proof) -> Iterator[str]:
@@ -181,6 +178,6 @@ def _matrix(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield "✓ held  ✗ breached  ? no answer  – skipped"
     rest = [set(row.values()) == {"held"} for name, row in cells.items() if name not in shown]
     if held := sum(rest):
-        yield f"{_count(held, 'table')} more, where every attack held"
+        yield f"{counted(held, 'table')} more, where every attack held"
     if held < len(rest):
-        yield f"{_count(len(rest) - held, 'table')} more, where not every attack held; --format html shows all"
+        yield f"{counted(len(rest) - held, 'table')} more, where not every attack held; --format html shows all"

@@ -20,6 +20,7 @@ from tenantry.apply import apply
 from tenantry.attacks.target import find
 from tenantry.catalog import Catalog
 from tenantry.checks.waivers import Baseline
+from tenantry.counts import counted
 from tenantry.embedded import cluster, embedded_binaries
 from tenantry.errors import CatalogError
 from tenantry.finding import Outcome, Proof
@@ -77,7 +78,7 @@ def convert(dsn: str, spec: Spec, say: Say = lambda _: None) -> bool:
     if _begun(spec, catalog):
         return False
     plan = planner.plan(spec, catalog, "online")
-    say(f"converting the copy: {len(plan.steps)} steps")
+    say(f"converting the copy: {counted(len(plan.steps), 'step')}")
     apply(dsn, plan)
     return bool(plan)
 

@@ -11,6 +11,7 @@ from tenantry import spec
 from tenantry.audit import guards
 from tenantry.cli._options import DEFAULT_SPEC, Dsn, connect
 from tenantry.cli.audit._options import OptionalSpec
+from tenantry.counts import counted
 
 
 def erase(
@@ -29,5 +30,5 @@ def erase(
     audit = spec.load(there).audit if there is not None else None
     with contextlib.closing(connect(dsn)) as conn:
         gone = guards.erase(conn, audit.functions if audit is not None else "audit", subject, tenant)
-    print(f"The personal data of {gone} event{'s' if gone != 1 else ''} is erased; the events stay.")
+    print(f"The personal data of {counted(gone, 'event')} is erased; the events stay.")
     return 0

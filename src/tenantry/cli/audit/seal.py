@@ -22,6 +22,7 @@ from tenantry.cli.audit._options import (
     private_key,
     trail,
 )
+from tenantry.counts import counted
 from tenantry.errors import CatalogError, SpecError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0}
@@ -97,5 +98,4 @@ def _sentence(done: Sealed) -> str:
         if len(done.batches) == 1
         else f"batches {done.batches[0]} to {done.batches[-1]}"
     )
-    events = "1 event" if done.events == 1 else f"{done.events} events"
-    return f"{events} sealed in {batches}; {log}{era}."
+    return f"{counted(done.events, 'event')} sealed in {batches}; {log}{era}."

@@ -28,6 +28,7 @@ from tenantry.cli.audit._options import (
     reading,
     trail,
 )
+from tenantry.counts import counted
 
 
 def verify(
@@ -79,14 +80,14 @@ def text(report: Report) -> str:
     """A verification in lines, its verdict first."""
     head = "VERIFIED" if report.good else "DAMAGED"
     errors = sum(found.level == "error" for found in report.findings) + sum(report.more.values())
-    words = "" if report.good else f", {errors} finding{'s' if errors != 1 else ''}"
+    words = "" if report.good else f", {counted(errors, 'finding')}"
     lines = [
-        f"{head}: {report.events} events in {report.batches} batches, {report.records} records of the log{words}"
+        f"{head}: {counted(report.events, 'event')} in {counted(report.batches, 'batch', 'batches')}, {counted(report.records, 'record')} of the log{words}"
     ]
     if report.checkpoint is not None:
         signer = report.checkpoint.signatures[-1].name if report.checkpoint.signatures else "nobody"
         lines.append(
-            f"checkpoint of size {report.checkpoint.size}, signed by {signer}; {report.anchors} anchored checkpoints"
+            f"checkpoint of size {report.checkpoint.size}, signed by {signer}; {counted(report.anchors, 'anchored checkpoint')}"
         )
     if report.begun:
         lines.append(f"since record {report.begun}; what was sealed before was not read again")
