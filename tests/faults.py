@@ -115,8 +115,8 @@ class Run:
         self.statements = frozenset(s for step in self.plan for s in step.apply)
         connect = session.connect
 
-        def tapped(dsn: str, name: str) -> session.Conn:
-            conn = connect(dsn, name)
+        def tapped(dsn: str, name: str, *, watched: bool = False) -> session.Conn:
+            conn = connect(dsn, name, watched=watched)
             if name == "tenantry apply":
                 conn.__class__ = _Tapped
                 cast(_Tapped, conn).run = self
