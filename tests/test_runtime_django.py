@@ -187,7 +187,9 @@ def test_an_exempt_role_is_refused(database: Database) -> None:
 
 
 def test_an_unknown_option_is_refused(dsn: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="no such key guards; there are setting, unscoped, signer, guard"):
+    with pytest.raises(
+        ImproperlyConfigured, match="no such key guards; there are setting, unscoped, signer, guard"
+    ):
         runtime_django.wrapper(dsn, OPTIONS={"tenantry": {"guards": False}})
 
 
