@@ -194,5 +194,5 @@ def test_warnings_of_a_run_are_on_standard_error(db: Database, tmp_path: Path) -
     assert done.exit_code == 0
     assert "tenantry: warn: notes: autovacuum is off" in done.stderr
     assert "tenantry: unseen: free disk space" in done.stderr
-    assert "steps done" in done.stdout
+    assert "1 step done" in done.stdout
     assert "warn" not in done.stdout
