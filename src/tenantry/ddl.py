@@ -8,6 +8,7 @@ deparser or from the spec, and are put in parentheses, never rewritten.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from tenantry.catalog import Action, Constraint, Index, Key, Policy, Trigger
 from tenantry.names import QName, columns, literal, qualified, quote
@@ -21,7 +22,17 @@ def _alter(table: QName, action: str) -> str:
     return f"ALTER TABLE {qualified(table)} {action}"
 
 
-# Columns
+# Tables, columns
+
+
+def create_table(table: QName, lines: Sequence[str]) -> str:
+    """No lock that anybody waits for. ``lines`` are its columns and constraints."""
+    return f"CREATE TABLE {qualified(table)} (\n  " + ",\n  ".join(lines) + "\n)"
+
+
+def drop_table(table: QName) -> str:
+    """ACCESS EXCLUSIVE."""
+    return f"DROP TABLE {qualified(table)}"
 
 
 def add_column(table: QName, column: str, type_: str, default: str | None = None) -> str:
@@ -257,9 +268,20 @@ def create_resolver(name: QName, argument: str, returns: str, body: str) -> str:
     )
 
 
-def drop_function(name: QName, argument: str) -> str:
-    """No table lock."""
-    return f"DROP FUNCTION {qualified(name)}({argument})"
+def create_function(signature: str, returns: str, how: str, body: str) -> str:
+    """No table lock. ``signature`` has the arguments, ``how`` is the language and what else is declared of it."""
+    return f"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns}\n{how}\nAS {_dollars(body)}"
+
+
+def _dollars(body: str) -> str:
+    """A body between dollar signs with a tag that it does not have."""
+    tag = next(tag for n in count() if (tag := f"$body{n}$" if n else "$$") not in body)
+    return f"{tag}{body}{tag}"
+
+
+def drop_function(signature: str) -> str:
+    """No table lock. ``signature`` is quoted, with the types of the arguments."""
+    return f"DROP FUNCTION {signature}"
 
 
 def switch_trigger(table: QName, trigger: Trigger, *, on: bool) -> str:

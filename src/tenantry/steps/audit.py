@@ -97,7 +97,7 @@ def steps(c: Conversion) -> Iterator[Change]:
 
 
 def _create(c: Conversion, name: QName) -> Change:
-    body = ",\n  ".join([
+    lines = [
         "id uuid PRIMARY KEY DEFAULT gen_random_uuid()",
         "actor_id text",
         f"tenant_id {c.type}",
@@ -107,15 +107,15 @@ def _create(c: Conversion, name: QName) -> Change:
         "ip_address text",
         "metadata jsonb",
         "created_at timestamp with time zone NOT NULL DEFAULT now()",
-    ])  # fmt: skip
+    ]
     return Change(
         id="audit.create",
         phase=Phase.AUDIT,
         object=display(name),
         why="Who did what, in which tenant, from where. No foreign key: nothing that is deleted may take its trail along.",
-        apply=(f"CREATE TABLE {qualified(name)} (\n  {body}\n)", *unprivileged(c, name)),
+        apply=(ddl.create_table(name, lines), *unprivileged(c, name)),
         verify=verify.query(verify.relation(name)),
-        revert=(f"DROP TABLE {qualified(name)}",),
+        revert=(ddl.drop_table(name),),
         destructive=True,
     )
 
@@ -170,7 +170,7 @@ def _guard(c: Conversion, name: QName, existing: Table | None) -> Iterator[Chang
             id=f"audit.{FUNCTION}", phase=Phase.AUDIT, object=display(function),
             why="What the guards of the trail call: it always refuses.", apply=(body,),
             verify=verify.query(f"pg_catalog.to_regprocedure({literal(qualified(function) + '()')}) IS NOT NULL"),
-            revert=(f"DROP FUNCTION {qualified(function)}()",),
+            revert=(ddl.drop_function(f"{qualified(function)}()"),),
         )  # fmt: skip
     if existing is None or existing.trigger(GUARD) is None:
         yield _trigger(

@@ -255,22 +255,20 @@ def _keys(c: Conversion) -> Iterator[Change]:
             ddl.own(keys, role),
         ),
         verify=verify.query(verify.relation(keys), verify.owned(keys, role), verify.owner_only(keys)),
-        revert=(f"DROP TABLE {qualified(keys)}",) if known is None else (), lock=Lock.ACCESS_EXCLUSIVE if known else Lock.NONE,
+        revert=(ddl.drop_table(keys),) if known is None else (), lock=Lock.ACCESS_EXCLUSIVE if known else Lock.NONE,
     )  # fmt: skip
 
 
 def _create_keys(keys: QName) -> str:
-    return (
-        f"CREATE TABLE {qualified(keys)} (\n"
-        "  id text PRIMARY KEY CHECK (id ~ '^[a-z0-9]+$'),\n"
-        "  inner_pad bytea CHECK (length(inner_pad) = 64),\n"
-        "  outer_pad bytea CHECK (length(outer_pad) = 64),\n"
-        "  created_at timestamp with time zone NOT NULL DEFAULT now(),\n"
-        "  until timestamp with time zone,\n"
-        f"  CHECK (CASE id WHEN {literal(contextfunctions.UNSIGNED)} THEN until IS NOT NULL AND inner_pad IS NULL AND outer_pad IS NULL\n"
-        "    ELSE inner_pad IS NOT NULL AND outer_pad IS NOT NULL END)\n"
-        ")"
-    )
+    return ddl.create_table(keys, [
+        "id text PRIMARY KEY CHECK (id ~ '^[a-z0-9]+$')",
+        "inner_pad bytea CHECK (length(inner_pad) = 64)",
+        "outer_pad bytea CHECK (length(outer_pad) = 64)",
+        "created_at timestamp with time zone NOT NULL DEFAULT now()",
+        "until timestamp with time zone",
+        f"CHECK (CASE id WHEN {literal(contextfunctions.UNSIGNED)} THEN until IS NOT NULL AND inner_pad IS NULL AND outer_pad IS NULL\n"
+        "    ELSE inner_pad IS NOT NULL AND outer_pad IS NOT NULL END)",
+    ])  # fmt: skip
 
 
 def is_ours(c: Conversion, function: Function) -> bool:
@@ -296,14 +294,11 @@ def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
         else ddl.revoke("FUNCTION", r.signature, ["ALL"], "")
     )
     settings = "".join(f" SET {c.replace('=', ' = ', 1)}" for c in r.config)
-    made = (
-        f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({r.arguments}) RETURNS {r.returns}\n{r.how}{settings}\n"
-        f"AS $context${r.body}$context$"
-    )
+    made = ddl.create_function(f"{qualified(r.name)}({r.arguments})", r.returns, f"{r.how}{settings}", r.body)
     definer = "SECURITY DEFINER" in r.how
     yield Change(
         id=f"tenants.{display(r.name)}", phase=Phase.TENANTS, object=display(r.name), why=r.why,
         apply=(made, ddl.own_function(r.signature, role), rights),
         verify=verify.query(verify.asked(r.signature, r.body, role, r.config, definer=definer, everybody=r.open)),
-        revert=() if known else (f"DROP FUNCTION {r.signature}",),
+        revert=() if known else (ddl.drop_function(r.signature),),
     )  # fmt: skip

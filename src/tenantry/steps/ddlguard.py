@@ -46,7 +46,7 @@ def steps(c: Conversion) -> Iterator[Change]:
     ]  # fmt: skip
     there = schema in {s.name for s in c.catalog.schemas}
     undone = [f"DROP EVENT TRIGGER {quote(name)}" for name, _, _ in _GUARDS]
-    undone += [f"DROP FUNCTION {signature}" for signature in signatures.values()]
+    undone += [ddl.drop_function(signature) for signature in signatures.values()]
     undone += [] if there else [ddl.drop_schema(schema)]
     # One step: the first guard would refuse the making of the others.
     yield Change(
@@ -106,11 +106,8 @@ def _always(name: str) -> str:
 
 
 def _create(signature: str, body: str) -> str:
-    tag = next(tag for tag in ("$$", "$body$", "$trail$") if tag not in body)
-    return (
-        f"CREATE OR REPLACE FUNCTION {signature} RETURNS event_trigger\n"
-        f"LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS {tag}{body}{tag}"
-    )
+    how = "LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp"
+    return ddl.create_function(signature, "event_trigger", how, body)
 
 
 def _own(t: Trail) -> str:

@@ -301,7 +301,7 @@ def _function(c: Conversion, look: LookUp, phase: Phase) -> Iterator[Change]:
         why=f"{app} may ask {display(look.name)} for the tenant of a value, and learns nothing else from it.",
         apply=tuple(apply),
         verify=verify.query(verify.definer(look.name, look.argument, look.body, role, app)),
-        revert=(ddl.drop_function(look.name, look.argument),),
+        revert=(ddl.drop_function(f"{qualified(look.name)}({look.argument})"),),
     )
 
 

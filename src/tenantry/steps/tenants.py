@@ -123,15 +123,14 @@ def _create(c: Conversion) -> Change:
     ]
     if type_ == "text":
         lines.append(_check(c))
-    body = ",\n  ".join(lines)
     return Change(
         id="tenants.create",
         phase=Phase.TENANTS,
         object=display(c.tenants),
         why="Every customer is one row here; tenant columns point at it.",
-        apply=(f"CREATE TABLE {qualified(c.tenants)} (\n  {body}\n)", *unprivileged(c, c.tenants)),
+        apply=(ddl.create_table(c.tenants, lines), *unprivileged(c, c.tenants)),
         verify=verify.query(verify.relation(c.tenants)),
-        revert=(f"DROP TABLE {qualified(c.tenants)}",),
+        revert=(ddl.drop_table(c.tenants),),
     )
 
 

@@ -72,18 +72,17 @@ def routine(t: Trail, r: Routine) -> Iterator[Change]:
         id=f"harden.{display(r.name)}", phase=Phase.HARDEN, object=display(r.name), why=r.why,
         apply=(_create(r), ddl.own_function(r.signature, t.spec.owner), *rest),
         verify=verify.query(verify.function(r.signature, r.body, t.spec.owner)),
-        revert=() if known else (f"DROP FUNCTION {r.signature}",),
+        revert=() if known else (ddl.drop_function(r.signature),),
     )  # fmt: skip
 
 
 def _create(r: Routine) -> str:
     given = ",\n  ".join(f"{n} {t}{f' DEFAULT {d}' if d else ''}" for n, t, d in r.arguments)
-    tag = next(tag for tag in ("$$", "$body$", "$trail$") if tag not in r.body)
-    return (
-        f"CREATE OR REPLACE FUNCTION {qualified(r.name)}({given}) RETURNS {r.returns}\n"
-        f"LANGUAGE plpgsql {'STABLE ' if r.stable else ''}SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on\n"
-        f"AS {tag}{r.body}{tag}"
+    how = (
+        f"LANGUAGE plpgsql {'STABLE ' if r.stable else ''}SECURITY DEFINER "
+        "SET search_path = pg_catalog, pg_temp SET row_security = on"
     )
+    return ddl.create_function(f"{qualified(r.name)}({given})", r.returns, how, r.body)
 
 
 def setting(name: str) -> str:
@@ -292,14 +291,15 @@ def personal(t: Trail) -> Iterator[Change]:
         id=f"harden.{display(name)}", phase=Phase.HARDEN, object=display(name),
         why="Personal data of events, to be erased when somebody asks; the events themselves never change.",
         apply=(
-            f"CREATE TABLE {qualified(name)} (\n  event text PRIMARY KEY,\n  tenant_id {t.c.type},\n"
-            "  subject text NOT NULL,\n  salt bytea NOT NULL,\n  body jsonb NOT NULL,\n"
-            "  created_at timestamp with time zone NOT NULL DEFAULT now()\n)",
+            ddl.create_table(name, [
+                "event text PRIMARY KEY", f"tenant_id {t.c.type}", "subject text NOT NULL", "salt bytea NOT NULL",
+                "body jsonb NOT NULL", "created_at timestamp with time zone NOT NULL DEFAULT now()",
+            ]),
             f"CREATE INDEX {index} ON {qualified(name)} USING btree (subject)",
             *(ddl.create_policy(name, p) for p in (own, seen)),
             ddl.row_security(name, "ENABLE"), ddl.row_security(name, "FORCE"),
             ddl.own(name, t.spec.owner), ddl.grant("TABLE", qualified(name), ["SELECT"], t.spec.reader),
         ),
         verify=verify.query(verify.row_security(name), verify.owned(name, t.spec.owner)),
-        revert=(f"DROP TABLE {qualified(name)}",), destructive=True,
+        revert=(ddl.drop_table(name),), destructive=True,
     )  # fmt: skip

@@ -658,7 +658,8 @@ ALTER TABLE "public"."notes" ALTER COLUMN "tenant_id" SET DEFAULT nullif(current
 -- cutover.audit_guard
 CREATE SCHEMA "Trail of events_guard";
 CREATE OR REPLACE FUNCTION "Trail of events_guard"."guard_ddl"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found text;
 BEGIN
@@ -703,7 +704,8 @@ BEGIN
 END
 $$;
 CREATE OR REPLACE FUNCTION "Trail of events_guard"."guard_drop"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found text;
 BEGIN
@@ -725,7 +727,8 @@ BEGIN
 END
 $$;
 CREATE OR REPLACE FUNCTION "Trail of events_guard"."guard_rewrite"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found oid;
 BEGIN

@@ -30,7 +30,7 @@ ALTER TABLE "tenant_context"."keys" OWNER TO "case_context";
 -- tenants.tenant_context.current_tenant
 CREATE OR REPLACE FUNCTION "tenant_context"."current_tenant"() RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $context$
+AS $$
 DECLARE
   value text := current_setting('app.current_tenant_id', true);
   payload text := substr(value, 66);
@@ -57,25 +57,25 @@ BEGIN
   END IF;
   RETURN substr(payload, length(split_part(payload, '.', 1)) + length(split_part(payload, '.', 2)) + 3);
 END
-$context$;
+$$;
 ALTER FUNCTION "tenant_context"."current_tenant"() OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "tenant_context"."current_tenant"() TO PUBLIC;
 
 -- tenants.tenant_context.enter
 CREATE OR REPLACE FUNCTION "tenant_context"."enter"(value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
 BEGIN
   value := set_config('app.current_tenant_id', value, true);
 END
-$context$;
+$$;
 ALTER FUNCTION "tenant_context"."enter"(text) OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "tenant_context"."enter"(text) TO PUBLIC;
 
 -- tenants.tenant_context.sign
 CREATE OR REPLACE FUNCTION "tenant_context"."sign"(tenant text, seconds integer) RETURNS text
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
   SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(p.payload, 'UTF8'))), 'hex') || '.' || p.payload
   FROM (
     SELECT * FROM "tenant_context"."keys" WHERE inner_pad IS NOT NULL AND (until IS NULL OR until > now()) ORDER BY created_at DESC LIMIT 1
@@ -83,7 +83,7 @@ AS $context$
   CROSS JOIN LATERAL (
     SELECT k.id || '.' || floor(extract(epoch FROM now()) + seconds)::bigint || '.' || tenant AS payload
   ) AS p
-$context$;
+$$;
 ALTER FUNCTION "tenant_context"."sign"(text, integer) OWNER TO "case_context";
 REVOKE ALL ON FUNCTION "tenant_context"."sign"(text, integer) FROM PUBLIC;
 

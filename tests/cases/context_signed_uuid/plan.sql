@@ -29,7 +29,7 @@ ALTER TABLE "Who's ""there"""."keys" OWNER TO "case_context";
 -- tenants.Who's "there".current_tenant
 CREATE OR REPLACE FUNCTION "Who's ""there"""."current_tenant"() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $context$
+AS $$
 DECLARE
   value text := current_setting('app.Tenant', true);
   payload text := substr(value, 66);
@@ -56,25 +56,25 @@ BEGIN
   END IF;
   RETURN substr(payload, length(split_part(payload, '.', 1)) + length(split_part(payload, '.', 2)) + 3)::uuid;
 END
-$context$;
+$$;
 ALTER FUNCTION "Who's ""there"""."current_tenant"() OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "Who's ""there"""."current_tenant"() TO PUBLIC;
 
 -- tenants.Who's "there".enter
 CREATE OR REPLACE FUNCTION "Who's ""there"""."enter"(value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
 BEGIN
   value := set_config('app.Tenant', value, true);
 END
-$context$;
+$$;
 ALTER FUNCTION "Who's ""there"""."enter"(text) OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "Who's ""there"""."enter"(text) TO PUBLIC;
 
 -- tenants.Who's "there".sign
 CREATE OR REPLACE FUNCTION "Who's ""there"""."sign"(tenant text, seconds integer) RETURNS text
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
   SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(p.payload, 'UTF8'))), 'hex') || '.' || p.payload
   FROM (
     SELECT * FROM "Who's ""there"""."keys" WHERE inner_pad IS NOT NULL AND (until IS NULL OR until > now()) ORDER BY created_at DESC LIMIT 1
@@ -82,14 +82,14 @@ AS $context$
   CROSS JOIN LATERAL (
     SELECT k.id || '.' || floor(extract(epoch FROM now()) + seconds)::bigint || '.' || tenant AS payload
   ) AS p
-$context$;
+$$;
 ALTER FUNCTION "Who's ""there"""."sign"(text, integer) OWNER TO "case_context";
 REVOKE ALL ON FUNCTION "Who's ""there"""."sign"(text, integer) FROM PUBLIC;
 
 -- tenants.Who's "there".no_tenant
 CREATE OR REPLACE FUNCTION "Who's ""there"""."no_tenant"() RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
 BEGIN
   -- Whoever has a policy of its own sees rows by that one: observe mode, resolvers, the trail's owner, system work.
   IF EXISTS (
@@ -101,7 +101,7 @@ BEGIN
   RAISE EXCEPTION '% is not set, and this work belongs to a tenant', 'app.Tenant' USING ERRCODE = '42501',
     HINT = 'Begin the transaction inside a tenant''s scope; work across tenants is for the login of [roles] system.';
 END
-$context$;
+$$;
 ALTER FUNCTION "Who's ""there"""."no_tenant"() OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "Who's ""there"""."no_tenant"() TO PUBLIC;
 

@@ -18,7 +18,7 @@ GRANT USAGE ON SCHEMA "tenant_context" TO PUBLIC;
 -- tenants.tenant_context.no_tenant
 CREATE OR REPLACE FUNCTION "tenant_context"."no_tenant"() RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $context$
+AS $$
 BEGIN
   -- Whoever has a policy of its own sees rows by that one: observe mode, resolvers, the trail's owner, system work.
   IF EXISTS (
@@ -30,7 +30,7 @@ BEGIN
   RAISE EXCEPTION '% is not set, and this work belongs to a tenant', 'app.current_tenant_id' USING ERRCODE = '42501',
     HINT = 'Begin the transaction inside a tenant''s scope; work across tenants is for the login of [roles] system.';
 END
-$context$;
+$$;
 ALTER FUNCTION "tenant_context"."no_tenant"() OWNER TO "case_context";
 GRANT EXECUTE ON FUNCTION "tenant_context"."no_tenant"() TO PUBLIC;
 

@@ -521,7 +521,8 @@ ALTER TABLE "public"."notes" ALTER COLUMN "tenant_id" SET DEFAULT (nullif(curren
 -- cutover.audit_guard
 CREATE SCHEMA "case_trail_guard";
 CREATE OR REPLACE FUNCTION "case_trail_guard"."guard_ddl"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found text;
 BEGIN
@@ -566,7 +567,8 @@ BEGIN
 END
 $$;
 CREATE OR REPLACE FUNCTION "case_trail_guard"."guard_drop"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found text;
 BEGIN
@@ -588,7 +590,8 @@ BEGIN
 END
 $$;
 CREATE OR REPLACE FUNCTION "case_trail_guard"."guard_rewrite"() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   found oid;
 BEGIN
