@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from tenantry.catalog import Policy
 from tenantry.names import QName, literal, qualified, quote
 
 
@@ -199,12 +200,33 @@ def schema(name: str) -> str:
     return _exists("pg_namespace", f"nspname = {literal(name)}")
 
 
-def policy_for(table: QName, name: str, roles: Sequence[str], *, permissive: bool = True) -> str:
-    """The table has a permissive (or else a restrictive) policy of that name, for exactly these roles."""
+_COMMANDS = {"all": "*", "select": "r", "insert": "a", "update": "w", "delete": "d"}  # pg_policy.polcmd
+_BLANK = ' \n()"'
+
+
+def _plain(expression: str | None) -> str:
+    return "".join(c for c in expression or "" if c not in _BLANK)
+
+
+def _bare(column: str) -> str:
+    text = f"coalesce(pg_catalog.pg_get_expr({column}, polrelid), '')"
+    return f"pg_catalog.translate({text}, {literal(_BLANK)}, '')"
+
+
+def policy_for(table: QName, policy: Policy, suffix: str = "") -> str:
+    """The table has that policy: of its name, kind and command, for exactly its roles, and saying what it says.
+
+    Blanks, parentheses and quotes of its expressions do not count, nor a ``suffix`` that the server adds to them.
+    """
+    says = "".join(
+        f" AND {_bare(column)} IN ({_texts([told, f'{told}{suffix}'])})"
+        for column, told in (("polqual", _plain(policy.using)), ("polwithcheck", _plain(policy.check)))
+    )
     return _exists(
         "pg_policy",
-        f"polrelid = {_regclass(table)} AND polname = {literal(name)} AND {'' if permissive else 'NOT '}polpermissive"
-        f" AND ARRAY[{_texts(sorted(roles))}]::text[] = ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r"
+        f"polrelid = {_regclass(table)} AND polname = {literal(policy.name)}"
+        f" AND {'' if policy.permissive else 'NOT '}polpermissive AND polcmd = {literal(_COMMANDS[policy.command])}{says}"
+        f" AND ARRAY[{_texts(sorted(policy.roles))}]::text[] = ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r"
         ' WHERE r.oid = ANY (polroles) ORDER BY r.rolname::text COLLATE "C")',
     )
 

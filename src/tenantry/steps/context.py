@@ -278,7 +278,7 @@ def is_ours(c: Conversion, function: Function) -> bool:
         and function.owner == c.spec.roles.context
         and function.security_definer == ("SECURITY DEFINER" in r.how)
         and sorted(function.config) == sorted(r.config)
-        and ("" in function.callers) == r.open
+        and (("" in function.callers) if r.open else not function.callers)
         for r in (routines(c) if wanted(c.spec) else [])
     )
 
@@ -288,17 +288,17 @@ def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
     known = [f for f in c.catalog.functions if f.qname == r.name]
     if any(is_ours(c, f) for f in known):
         return
-    rights = (
-        ddl.grant("FUNCTION", r.signature, ["EXECUTE"], "")
-        if r.open
-        else ddl.revoke("FUNCTION", r.signature, ["ALL"], "")
-    )
-    settings = "".join(f" SET {c.replace('=', ' = ', 1)}" for c in r.config)
+    if r.open:
+        rights = [ddl.grant("FUNCTION", r.signature, ["EXECUTE"], "")]
+    else:  # default privileges may give it to some
+        others = {"", *(caller for f in known for caller in f.callers)}
+        rights = [ddl.revoke("FUNCTION", r.signature, ["ALL"], other) for other in sorted(others)]
+    settings = "".join(f" SET {each.replace('=', ' = ', 1)}" for each in r.config)
     made = ddl.create_function(f"{qualified(r.name)}({r.arguments})", r.returns, f"{r.how}{settings}", r.body)
     definer = "SECURITY DEFINER" in r.how
     yield Change(
         id=f"tenants.{display(r.name)}", phase=Phase.TENANTS, object=display(r.name), why=r.why,
-        apply=(made, ddl.own_function(r.signature, role), rights),
+        apply=(made, ddl.own_function(r.signature, role), *rights),
         verify=verify.query(verify.asked(r.signature, r.body, role, r.config, definer=definer, everybody=r.open)),
         revert=() if known else (ddl.drop_function(r.signature),),
     )  # fmt: skip

@@ -243,7 +243,7 @@ def _policies(t: Trail) -> Iterator[Change]:
         yield Change(
             id=f"harden.{display(t.name)}.{policy.name}", phase=Phase.HARDEN, object=display(t.name), why=why,
             apply=(*((ddl.drop_policy(t.name, policy.name),) if there else ()), ddl.create_policy(t.name, policy)),
-            verify=verify.query(verify.policy_for(t.name, policy.name, policy.roles)),
+            verify=verify.query(verify.policy_for(t.name, policy)),
             revert=(ddl.drop_policy(t.name, policy.name), *((ddl.create_policy(t.name, there),) if there else ())),
             lock=Lock.ACCESS_EXCLUSIVE, tables=(t.name,),
         )  # fmt: skip

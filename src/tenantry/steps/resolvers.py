@@ -256,7 +256,7 @@ def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Chan
                 object=display(name),
                 why=f"{role} looks a tenant up in {display(name)} before one is known, and nobody else does.",
                 apply=(ddl.create_policy(name, policy),),
-                verify=verify.query(verify.policy_for(name, POLICY, [role])),
+                verify=verify.query(verify.policy_for(name, policy)),
                 revert=(ddl.drop_policy(name, POLICY),),
                 lock=Lock.ACCESS_EXCLUSIVE,
                 tables=(name,),

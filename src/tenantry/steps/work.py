@@ -266,7 +266,7 @@ def _policed(name: QName, policy: Policy, there: Policy | None, phase: Phase, wh
     return Change(
         id=f"{phase}.{display(name)}.{policy.name}", phase=phase, object=display(name), why=why,
         apply=(*((ddl.drop_policy(name, policy.name),) if there else ()), ddl.create_policy(name, policy)),
-        verify=verify.query(verify.policy_for(name, policy.name, policy.roles, permissive=policy.permissive)),
+        verify=verify.query(verify.policy_for(name, policy, suffix=f"AS{OPEN}")),
         revert=(ddl.drop_policy(name, policy.name), *((ddl.create_policy(name, there),) if there else ())),
         lock=Lock.ACCESS_EXCLUSIVE, tables=(name,),
     )  # fmt: skip
