@@ -16,6 +16,7 @@ from tenantry.errors import ExemptRole, TenantError
 from tenantry.runtime import alembic as runtime_alembic
 from tenantry.runtime import current
 from tenantry.runtime.alembic import for_each_tenant, loud
+from tenantry.runtime.isolation import Tenancy
 from tests import alembic_world
 from tests.alembic_world import World
 from tests.test_alembic import SHELVES, models, with_shelves
@@ -79,6 +80,18 @@ def test_a_table_that_nothing_binds_is_refused(world: World) -> None:
     with pytest.raises(ExemptRole, match=r"in pages each tenant's work would be done to the rows of all"):
         migrate(world, f"role={world.names['app']!r}")
     assert bodies(world) == ["a:a1", "b:b1", "b:b2"]
+
+
+def test_without_a_table_of_that_column_nothing_is_known(bind: Connection) -> None:
+    """Where the spec calls the column otherwise and the call does not, an exempt role would pass for a bound one."""
+    with pytest.raises(TenantError, match="no table with the column nothing, so whether"):
+        for_each_tenant(bind, print, tenancy=Tenancy(column="nothing"))
+
+
+def test_whoever_migrates_stays_who_it_was(world: World, bind: Connection) -> None:
+    bind.exec_driver_sql(f"SET LOCAL ROLE {world.names['owner']}")
+    assert for_each_tenant(bind, lambda _: None, role=world.names["app"], tenants=["a"]) == 1
+    assert bind.exec_driver_sql("SELECT current_user").scalar_one() == world.names["owner"]
 
 
 def test_a_bound_owner_needs_a_list(world: World, owner: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,7 +15,6 @@ from tenantry.names import QName, display
 from tenantry.spec import Spec
 
 _WIDTH = 100  # characters of a comment's line
-_COLON = re.compile(r"(?<![:\\]):(?=\w)(?!:)")  # what SQLAlchemy would read as the beginning of a parameter
 
 
 def table(op: Any, schema: str) -> QName:
@@ -153,7 +151,7 @@ def _name(op: Any) -> Any:
 
 def escaped(statement: str) -> str:
     """A statement as ``op.execute`` takes it: no colon begins a parameter."""
-    return _COLON.sub(r"\\:", statement)
+    return statement.replace(":", "\\:")
 
 
 def wrapped(text: str) -> list[str]:

@@ -22,15 +22,14 @@ from tenantry.runtime.signing import Signer
 log = logging.getLogger("alembic.tenantry")
 
 _REFUSED = "affected by row-level security policy"  # how the server says it under row_security = off
-_UNBOUND = """
-SELECT c.oid::pg_catalog.regclass::text
+_TABLES = """
+SELECT c.oid::pg_catalog.regclass::text, pg_catalog.row_security_active(c.oid)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relkind IN ('r', 'p') AND a.attname = :tenant_column AND NOT a.attisdropped
     AND n.nspname NOT IN ('information_schema', 'tenantry') AND n.nspname !~ '^pg_'
     AND pg_catalog.has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')
-    AND NOT pg_catalog.row_security_active(c.oid)
 ORDER BY 1
 """
 _DONE = (
@@ -82,12 +81,13 @@ def for_each_tenant(
     tenant where the spec says ``context = "signed"``; give a name then, as a signature is good for minutes only.
 
     Raises ExemptRole before any work where a table with the tenant column would show all tenants' rows, and
-    TenantError where there is no list of tenants or the migration is only printed (``--sql``). An error of
+    TenantError where no table has that column, where there is no list of tenants, or the migration is only printed (``--sql``). An error of
     ``work`` is passed on with a note of whose it was.
     """
     of = tenancy or Tenancy()
     bind = _bind(target)
-    with _transactions(target, bind) if name else nullcontext(_within(bind)) as transaction:
+    # Without a name it is the migration's own transaction, or the one that a Connection begins by itself.
+    with _transactions(target, bind) if name else nullcontext(nullcontext) as transaction:
         with transaction():
             _refuse_unbound(bind, of, role)
             ids = _tenants(bind, of, tenants)
@@ -116,11 +116,6 @@ def _bind(target: Any) -> Connection:
         )
     bind: Connection = target.get_bind()
     return bind
-
-
-def _within(bind: Connection) -> Callable[[], Any]:
-    """No transaction of one's own: that of the migration, or the one that a Connection begins by itself."""
-    return nullcontext
 
 
 @contextmanager
@@ -156,7 +151,7 @@ def _by_hand(bind: Connection) -> Iterator[None]:
 
 def _work(bind: Connection, binding: Binding, role: str | None, id: str, work: Callable[[str], Any]) -> None:
     """One tenant's work, bound to it. What was set is set back, as the transaction may go on."""
-    before = _run(bind, "SHOW row_security").scalar_one()
+    before, was = (_run(bind, f"SHOW {name}").scalar_one() for name in ("row_security", "role"))
     for statement in ("SET LOCAL row_security = on", *_as(role)):
         bind.exec_driver_sql(statement)
     if binding.signer:
@@ -169,7 +164,7 @@ def _work(bind: Connection, binding: Binding, role: str | None, id: str, work: C
     except Exception as error:
         error.add_note(f"tenant {id}: the migration stopped here; what earlier ones committed stays done")
         raise
-    leave = [binding.assignment(""), *(["SET LOCAL ROLE NONE"] if role else [])]
+    leave = [binding.assignment(""), *(_as(was) if role else [])]
     for statement in (*leave, f"SET LOCAL row_security = {before}"):
         bind.exec_driver_sql(statement)
 
@@ -179,13 +174,19 @@ def _as(role: str | None) -> list[str]:
 
 
 def _refuse_unbound(bind: Connection, of: Tenancy, role: str | None) -> None:
+    was = str(_run(bind, "SHOW role").scalar_one())
     for statement in _as(role):
         bind.exec_driver_sql(statement)
     who = str(_run(bind, "SELECT current_user").scalar_one())
-    free = [str(found) for found in _run(bind, _UNBOUND, tenant_column=of.column).scalars()]
-    if role:
-        bind.exec_driver_sql("SET LOCAL ROLE NONE")
-    if free:
+    looked = _run(bind, _TABLES, tenant_column=of.column).all()
+    for statement in _as(was) if role else ():
+        bind.exec_driver_sql(statement)
+    if not looked:
+        raise TenantError(
+            f"{who} may use no table with the column {of.column}, so whether row level security binds it cannot be told; "
+            "give tenancy=Tenancy(column=…), or role="
+        )
+    if free := [str(name) for name, bound in looked if not bound]:
         mend = "" if role else "for_each_tenant(…, role='the application role')"
         shown = ", ".join(free[:5]) + (f" and {len(free) - 5} more" if len(free) > 5 else "")
         why = f"in {shown} each tenant's work would be done to the rows of all"

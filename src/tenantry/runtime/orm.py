@@ -29,6 +29,7 @@ from sqlalchemy import (
     inspect,
 )
 from sqlalchemy import column as sql_column
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, ORMExecuteState, declared_attr, foreign, mapped_column, relationship
@@ -169,6 +170,9 @@ def _converter(type_: TypeEngine[Any] | type[TypeEngine[Any]]) -> Callable[[str]
 # Keys and references
 
 
+_quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]  # where a name needs it
+
+
 def key(*columns: str, tenant: str = "tenant_id") -> UniqueConstraint:
     """The key over tenant and ``columns`` (``id`` if none is given), at which :func:`reference` points."""
     return UniqueConstraint(tenant, *(columns or ("id",)))
@@ -189,7 +193,7 @@ def reference(
     """
     here, there = _names(columns), _names(referenced)
     if str(options.get("ondelete", "")).upper() in ("SET NULL", "SET DEFAULT"):
-        options["ondelete"] += f" ({', '.join(here)})"
+        options["ondelete"] += f" ({', '.join(map(_quoted, here))})"
     return ForeignKeyConstraint(
         [tenant, *here], [f"{table}.{column}" for column in (tenant_there, *there)], **options
     )
