@@ -200,6 +200,21 @@ def test_the_evidence_follows_what_there_is(world: World, make_db: MakeDatabase)
     assert "reads otherwise than when it was sealed" in page
 
 
+def test_an_anchor_that_nobody_trusted_signed_shows_nothing(world: World) -> None:
+    made_up = replace(world.keys.anchors[0], root=bytes(32), signatures=())
+    found = states(world, known=replace(world.keys, anchors=(made_up,)))
+    assert found["CC7.2", "tenantry audit verify --anchor …"] == "could not look"
+
+
+def test_who_looked_is_told_whatever_somebody_wrote(world: World) -> None:
+    def read(metadata: str) -> dict[str, str | None]:
+        return {"action": "audit.read", "created_at": "then", "metadata": metadata}
+
+    account = replace(look(world), own=tuple(map(read, ("[]", '{"user": ["x"]}', '{"user": "ann"}'))))
+    (told, *_) = [e for e in controls.evidence(account, None) if e.what == "somebody looks at the trail"]
+    assert told.words == "3 look-ups, the last at then, by ['x'], ann"
+
+
 def test_every_control_has_evidence_and_every_check_names_known_ones() -> None:
     assert {control for way in controls.WAYS for control in way.controls} == {*controls.CONTROLS}
     assert len(controls.checks_of("SOC 2 CC6.1")) > 50

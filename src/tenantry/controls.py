@@ -161,8 +161,9 @@ def _anchored(account: Account, review: Review | None) -> Found:
     report = account.seal.report
     if report is None or not report.anchors:
         return "could not look", account.seal.why or "no anchor was named with --anchor"
-    if not report.good:
-        return "not shown", next(str(found) for found in report.findings if found.level == "error")
+    state, words = _sealed(account, review)
+    if state != "shown":  # an anchor that nobody trusted signed was not compared either
+        return state, words
     return "shown", f"the log agrees with {count(report.anchors, 'checkpoint')} kept outside of the database"
 
 
@@ -174,11 +175,15 @@ def _read(account: Account, review: Review | None) -> Found:
     times = [event for event in account.own if event.get("action") == "audit.read"]
     if not times:
         return "not shown", "no look-up is in this time; this report is the first"
-    who = {
-        event.get("actor_id") or json.loads(event.get("metadata") or "{}").get("user", "") for event in times
-    } - {""}
+    who = {_reader(event) for event in times} - {""}
     by = f", by {', '.join(sorted(who)[:5])}" if who else ""
     return "shown", f"{count(len(times), 'look-up')}, the last at {times[0].get('created_at')}{by}"
+
+
+def _reader(event: Mapping[str, str | None]) -> str:
+    """Who looked, as far as the event says so; its metadata may be anything that somebody wrote."""
+    said = json.loads(event.get("metadata") or "{}")
+    return event.get("actor_id") or (str(said.get("user") or "") if isinstance(said, dict) else "")
 
 
 def _said(account: Account, review: Review | None) -> Found:

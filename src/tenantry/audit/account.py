@@ -276,6 +276,12 @@ def _left(found: Account, known: Keys, undated: int, recorded: bool) -> Iterator
     ):
         if shown < all_:
             yield f"{what}: the newest {shown} of {all_} are listed; `tenantry audit query` reads them all"
+    for what, rows, most in (
+        ("tenants", found.tenants, GROUPED), ("actors and actions", found.deeds, GROUPED),
+        ("events of the trail itself", found.own, REFUSED),
+    ):  # fmt: skip
+        if len(rows) >= most:
+            yield f"{what}: no more than {most} are listed; `tenantry audit query` reads them all"
     if undated:
         yield f"{undated} events have no finite time: they are counted, and in no span"
     if not recorded:

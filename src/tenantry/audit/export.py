@@ -135,6 +135,7 @@ def export(
     work = _Export(directory, manifest, part, listen)
     with conn.transaction():
         begin(conn)
+        store.require(conn)
         live = Live(conn, table)
         layouts = {digest: layout.to_json() for digest, layout in live.layouts().items()}
         tip = store.tip(conn)

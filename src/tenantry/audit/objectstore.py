@@ -44,16 +44,19 @@ def key(prefix: str, size: int) -> str:
 
 def put(bucket: str, prefix: str, point: Checkpoint) -> None:
     """Write a checkpoint, unless it is there. Raises ApplyError when the store did not take it, or has another one."""
-    client, name = _client(), key(prefix, point.size)
+    name = key(prefix, point.size)
     try:
-        client.put_object(
+        _client().put_object(
             Bucket=bucket, Key=name, Body=str(point).encode(), ContentType="text/plain; charset=utf-8", IfNoneMatch="*"
         )  # fmt: skip
     except _errors() as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
         if code not in _THERE:
             raise ApplyError(str(error)) from error
-        there = _get(bucket, name)
+        try:
+            there = _get(bucket, name)
+        except _errors() as unread:
+            raise ApplyError(f"{name} is there, and cannot be read to compare it: {unread}") from unread
         if there is None or (there.origin, there.root) != (point.origin, point.root):
             raise ApplyError(f"{name} holds another checkpoint of that size already") from error
 

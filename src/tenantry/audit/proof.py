@@ -75,6 +75,7 @@ def prove(conn: Conn, table: QName, event: str) -> Proof:
     """The proof of an event, by its id. Raises SpecError for one that is not sealed, TamperError for a changed one."""
     with conn.transaction():
         begin(conn)
+        store.require(conn)
         n, sub = _find(conn, event)
         live = Live(conn, table)
         body, details = _record(conn, n)

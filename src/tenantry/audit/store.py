@@ -64,6 +64,15 @@ def present(conn: Conn) -> bool:
     return True
 
 
+def require(conn: Conn) -> None:
+    """Raise CatalogError where there is no seal to read."""
+    if not present(conn):
+        raise CatalogError(
+            f"schema {SCHEMA}, the seal, is not there: the trail was never sealed, or its seal was dropped; "
+            "`tenantry audit seal` begins one"
+        )
+
+
 def ensure(conn: Conn) -> None:
     """Make the tables if they are not there, in one transaction. Raises ApplyError without the right to."""
     if present(conn):

@@ -31,6 +31,7 @@ from tenantry.cli.audit._options import (
     trail,
 )
 from tenantry.controls import Evidence
+from tenantry.counts import counted
 from tenantry.errors import CatalogError
 from tenantry.finding import Review
 from tenantry.spec import Spec
@@ -96,7 +97,9 @@ def _review(dsn: str, declared: Spec | None, now: datetime) -> Review | None:
 
 def _tell(file: Path, found: Account, shown: tuple[Evidence, ...]) -> None:
     report = found.seal.report
-    state = "not verified" if report is None else "verified" if report.good else "DAMAGED"
-    print(f"{file}: {found.events} events, {state}; {len(found.not_looked_at)} things were not looked at.")
+    state = f"not verified ({found.seal.why})" if report is None else "verified" if report.good else "DAMAGED"
+    print(
+        f"{file}: {counted(found.events, 'event')}, {state}; {counted(len(found.not_looked_at), 'thing was', 'things were')} not looked at."
+    )
     for one in shown:
         print(f"{one.state:<14}  {one.control}: {one.what}: {one.words}")

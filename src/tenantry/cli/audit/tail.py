@@ -12,6 +12,7 @@ import psycopg
 import typer
 from psycopg.rows import TupleRow
 
+from tenantry.audit import store
 from tenantry.audit.reading import records
 from tenantry.audit.source import Live, begin
 from tenantry.cli._options import Dsn
@@ -62,6 +63,7 @@ def _follow(
     while True:
         with conn.transaction():
             begin(conn)
+            store.require(conn)
             for record in records(Live(conn, table), at):
                 for event in record.events:
                     if event.row is not None:

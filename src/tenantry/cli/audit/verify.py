@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tenantry.audit import archive
+from tenantry.audit import archive, store
 from tenantry.audit import verify as verifying
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.keys import PublicKey
@@ -60,6 +60,7 @@ def verify(
     if report is None:
         with reading(dsn) as conn, conn.transaction():
             begin(conn)
+            store.require(conn)
             live = Live(conn, trail(table, spec_file))
             report = verifying.verify(live, trusted, known, since, counting("verify"))
     if state is not None and report.state is not None:
