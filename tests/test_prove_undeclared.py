@@ -194,6 +194,25 @@ def test_the_checks_know_what_was_recognised(cases: Mapping[str, Case]) -> None:
     assert found == {("tenant-nullable", "tasks"), ("definer-free", "names()")}
 
 
+def test_a_look_up_that_reads_more_through_a_view_is_none(cases: Mapping[str, Case]) -> None:
+    case = cases["members"]
+    body = "SELECT EXISTS (SELECT FROM public.memberships m WHERE m.team_id = team AND m.user_id = public.current_user_id())"
+    made = "CREATE OR REPLACE FUNCTION is_member(team bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ {} $$"
+    case.run(
+        "CREATE VIEW every_task AS SELECT * FROM tasks",
+        made.format(f"{body} AND (SELECT count(*) FROM public.every_task) >= 0"),
+    )
+    found = recognised_errors(case)
+    case.run(made.format(body), "DROP VIEW every_task")
+    assert any(check == "definer-free" and name.startswith("is_member") for check, name in found)
+
+
+def recognised_errors(case: Case) -> set[tuple[str, str]]:
+    review = case.proven().review
+    assert review is not None
+    return {(f.check, f.object) for f in review.findings if f.level == "error"}
+
+
 def test_a_token_may_say_the_tenant_and_the_user(cases: Mapping[str, Case]) -> None:
     case = cases["tokens"]
     who = "(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::bigint"

@@ -25,11 +25,12 @@ MOST_UNSIGNED = 14 * 86_400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A key without its secret; ``until`` is when it ends, None for no end."""
+    """A key without its secret; ``until`` is when it ends, None for no end; ``valid``: what it signs now is taken."""
 
     id: str
     created_at: datetime
     until: datetime | None
+    valid: bool
 
 
 def new(dsn: str, spec: Spec) -> str:
@@ -50,7 +51,7 @@ def new(dsn: str, spec: Spec) -> str:
 def listed(dsn: str, spec: Spec) -> tuple[Listed, ...]:
     """Every key, the newest first. Raises as :func:`new` does."""
     with _keeper(dsn, spec) as (conn, table):
-        query = f"SELECT id, created_at, until FROM {table} WHERE inner_pad IS NOT NULL ORDER BY created_at DESC, id"
+        query = f"SELECT id, created_at, until, until IS NULL OR until > now() FROM {table} WHERE inner_pad IS NOT NULL ORDER BY created_at DESC, id"
         return tuple(Listed(*row) for row in conn.execute(query.encode()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from tenantry.attacks import lab as at
 from tenantry.attacks.aim import residents
@@ -12,7 +13,7 @@ from tenantry.attacks.claims import LIFETIME, Signing
 from tenantry.attacks.lab import Context, Lab
 from tenantry.attacks.reach import Reach
 from tenantry.attacks.target import Target
-from tenantry.attacks.verdict import Control, Try, judge, meaning
+from tenantry.attacks.verdict import Control, Try, judge, looked, meaning
 from tenantry.finding import Outcome
 from tenantry.names import literal, quote
 from tenantry.runtime.signing import Key
@@ -31,8 +32,8 @@ def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
         return
     for target in lab.targets.values():
         if target.kind != "trail" and target.rights.select:
-            yield _forged(lab, signing, target)
-    yield _keys(lab, signing)
+            yield looked(NAME, target.label, partial(_forged, lab, signing, target))
+    yield looked(NAME, f"{signing.schema}.keys", partial(_keys, lab, signing))
 
 
 def values(signing: Signing, tenant: str, other: str, now: int) -> Mapping[str, str]:

@@ -75,7 +75,7 @@ def _one(lab: Lab, target: Target, fk: Constraint, parent: Target) -> Outcome | 
         return None
     told = f"{fk.name}: a row refers to nothing, or to a row of another tenant" if wrong else ""
     tried = Try(_ADMINISTRATOR, bad, Result(int(wrong), message=told), "reached" if wrong else "refused")
-    return judge(lab, NAME, target.label, [tried], Control(Result(int(right)), True))
+    return judge(lab, NAME, target.label, [tried], Control(Result(int(right)), bool(right)))
 
 
 def _cost(lab: Lab, statement: str) -> float:

@@ -54,7 +54,8 @@ def read(conn: Conn, catalog: Catalog, role: str) -> Rules:
             for oid, s, n, text, scalar in conn.execute(_load("functions"))
         ]
         rows = conn.execute(_load("policies"), {"role": role}).fetchall()
-    reader = Reader([f for _, _, f in functions], [t.qname for t in catalog.tables])
+    relations = [*(t.qname for t in catalog.tables), *(v.qname for v in catalog.views)]
+    reader = Reader([f for _, _, f in functions], relations)
     policies = tuple(
         _rule(QName(schema, table), name, enabled, text, columns, reads, reader)
         for schema, table, name, enabled, text, columns, reads in rows

@@ -28,6 +28,10 @@ _STRANGE = {
     "user": "who is logged in", "system_user": "who is logged in", "pg_has_role": "a role's membership",
     "set_config": "a setting that it changes itself", "execute": "SQL that it composes",
     "inet_client_addr": "where the client is", "pg_backend_pid": "the connection", "random": "chance",
+    **dict.fromkeys(
+        ("query_to_xml", "query_to_xml_and_xmlschema", "cursor_to_xml", "table_to_xml", "schema_to_xml", "database_to_xml", "dblink"),
+        "SQL that it composes",
+    ),
 }  # fmt: skip
 _ARGUMENT = ""  # stands for a key that the caller of a function gives
 
