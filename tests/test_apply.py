@@ -207,7 +207,9 @@ def test_a_server_that_is_too_old_is_refused(db: Database, monkeypatch: pytest.M
 
 
 def test_a_server_that_is_not_there(tmp_path: Any) -> None:
-    with pytest.raises(CatalogError, match=r"cannot be reached: (.|\n)*check the DSN or the PG\*"):
+    with pytest.raises(
+        CatalogError, match=r"cannot be reached: (.|\n)*check the DSN \(--dsn, TENANTRY_DSN\) or the PG\*"
+    ):
         apply(f"host={tmp_path} dbname=x", Plan("s", "c", "online", ()))
 
 

@@ -57,9 +57,10 @@ def _demand(error: ErrorDetails, path: str) -> str:
 
 def _unknown(keys: tuple[str, ...], given: object, holder: type[BaseModel] | None) -> str:
     known = tuple(holder.model_fields) if holder else ()
-    if len(keys) == 3 and keys[0] == "tables" and isinstance(given, Mapping):
+    near = _near(keys[-1], known)
+    if len(keys) == 3 and keys[0] == "tables" and isinstance(given, Mapping) and not near:
         return f'no such key here; for a table of another schema write [tables."{keys[1]}.{keys[2]}"]'
-    return f"no such key here{_near(keys[-1], known)}; the keys here are {', '.join(known)}"
+    return f"no such key here{near}; the keys here are {', '.join(known)}"
 
 
 def _near(given: object, known: Iterable[str]) -> str:

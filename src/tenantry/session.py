@@ -69,7 +69,7 @@ def connect(dsn: str, name: str, *, watched: bool = False) -> Conn:
     except psycopg.Error as error:
         raise CatalogError(
             f"the database cannot be reached: {str(error).strip()}; "
-            "check the DSN or the PG* environment variables"
+            "check the DSN (--dsn, TENANTRY_DSN) or the PG* environment variables"
         ) from error
     if conn.info.server_version < MIN_VERSION:
         version = conn.info.server_version

@@ -72,7 +72,12 @@ def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(dsn, autocommit=True, application_name="tenantry")
     except psycopg.Error as error:
         raise CatalogError(
-            f"cannot connect: {str(error).strip()}; give --dsn, or set PGHOST, PGDATABASE and PGUSER"
+            f"cannot connect: {str(error).strip()}; "
+            + (
+                "check --dsn, or TENANTRY_DSN"
+                if dsn
+                else "give --dsn, or set TENANTRY_DSN, or PGHOST, PGDATABASE and PGUSER"
+            )
         ) from None
 
 

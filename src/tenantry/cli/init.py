@@ -9,6 +9,7 @@ import typer
 
 from tenantry import init as drafter
 from tenantry.cli._options import DEFAULT_SPEC, Dsn, read_catalog
+from tenantry.counts import counted
 from tenantry.errors import SpecError
 
 
@@ -33,7 +34,9 @@ def init(
         raise SpecError(f"{out}: is already there; name another file with --out, or say --force")
     draft = drafter.draft(read_catalog(dsn), schemas=tuple(schema) if schema else None, tenants=tenants)
     out.write_text(draft.text, encoding="utf-8")
-    print(f'{out}: written; {len(draft.undecided)} decisions are yours (search for "undecided").')
+    print(
+        f'{out}: written; {counted(len(draft.undecided), "decision is", "decisions are")} yours (search for "undecided").'
+    )
     for undecided in draft.undecided:
         print(f"  {undecided}")
     return 0

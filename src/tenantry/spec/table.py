@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tenantry.spec.base import MAY, Model, Name, On, TableName
+from tenantry.spec.base import MAY, UNDECIDED, Model, Name, On, TableName
 from tenantry.spec.source import GivenSource
 
 
@@ -77,7 +77,7 @@ class TableRule(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> TableRule:
-        if self.scope != "tenant":
+        if self.scope not in ("tenant", UNDECIDED):
             for key in ("backfill", "column", "primary_key", "unique", "triggers"):
                 if getattr(self, key):
                     raise ValueError(
