@@ -1,12 +1,18 @@
 """The command line itself: what every verb has in common."""
 
+import re
+import subprocess
+import sys
+import tomllib
 from collections import defaultdict
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from tenantry import __version__
 from tenantry.cli import app
 
 
@@ -51,3 +57,39 @@ def test_what_is_not_there_is_told_in_a_sentence(
     assert said in result.stderr
     assert "Traceback" not in result.output
     assert result.exit_code == (3 if said == "cannot connect" else 2)
+
+
+def test_version_is_printed() -> None:
+    assert run("--version").stdout == f"tenantry {__version__}\n"
+
+
+def test_without_the_extras_every_verb_tells_of_itself() -> None:
+    """What an extra brings is imported where it is used; a bare install must not fail on its absence."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    bare = {re.split(r"[^\w-]", text)[0] for text in project["dependencies"]}
+    brought = packages_distributions()
+    extra = {
+        re.split(r"[^\w-]", text)[0]
+        for name, texts in project["optional-dependencies"].items()
+        if name not in {"dev", "judges"}
+        for text in texts
+    } - {"tenantry", *bare}
+    absent = sorted(module for module, by in brought.items() if extra & {name.lower() for name in by})
+    assert {"cryptography", "sqlalchemy", "django", "asyncpg", "celery", "duckdb"} <= set(absent)
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:]))\n"  # None there makes an import fail
+        "from typer.testing import CliRunner\n"
+        "from tenantry.cli import app\n"
+        "import typer\n"
+        "verbs = typer.main.get_command(app).commands\n"
+        "words = [[v, *i] for v, c in verbs.items() for i in ([[n] for n in getattr(c, 'commands', {})] or [[]])]\n"
+        "for line in words:\n"
+        "    told = CliRunner().invoke(app, [*line, '--help'])\n"
+        "    assert told.exit_code == 0 and told.output.startswith('Usage'), (line, told.output, told.exception)\n"
+        "print(len(words))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *absent], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) > 20

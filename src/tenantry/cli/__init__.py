@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import psycopg
 import typer
 
+from tenantry import __version__
 from tenantry.cli import audit, keys
 from tenantry.cli._signals import Terminated
 from tenantry.cli.apply import apply
@@ -38,6 +40,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tenantry {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold what belongs to no verb."""
 
 
 def _verb(function: Callable[..., int]) -> Callable[..., None]:
