@@ -49,8 +49,9 @@ Rounds = Mapping[str, Sequence[float]]  # microseconds of each arm, by round
 
 
 def cpu(pid: int) -> int:
-    """Nanoseconds that a process has spent on a processor."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
+    """Nanoseconds that a process has spent on a processor; 0 of one that has ended."""
+    file = Path(f"/proc/{pid}/schedstat")
+    return int(file.read_text(encoding="ascii").split()[0]) if file.exists() else 0
 
 
 def pin(pids: Iterable[int]) -> bool:

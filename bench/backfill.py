@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from _arms import cpu
 from psycopg.conninfo import make_conninfo
 
 from tenantry import embedded, introspect, planner, spec
@@ -186,19 +187,13 @@ def prepare(server: str, rows: int) -> Plan:
     return plan
 
 
-def processor(pid: int) -> float:
-    """Seconds that a process has spent on a processor."""
-    file = Path(f"/proc/{pid}/schedstat")
-    return int(file.read_text(encoding="ascii").split()[0]) / 1e9 if file.exists() else 0.0
-
-
 def big(dsn: str, plan: Plan) -> tuple[float, float]:
     """By hand; returns the seconds of the updates, and those of the processor."""
     with psycopg.connect(dsn, autocommit=True) as conn:
         begun = time.monotonic()
         for statement in UPDATES:
             conn.execute(statement.encode())
-        return time.monotonic() - begun, processor(conn.info.backend_pid)
+        return time.monotonic() - begun, cpu(conn.info.backend_pid) / 1e9
 
 
 def batches(dsn: str, plan: Plan) -> tuple[float, float]:
@@ -213,7 +208,7 @@ def batches(dsn: str, plan: Plan) -> tuple[float, float]:
                 "SELECT pid FROM pg_stat_activity"
                 " WHERE application_name = 'tenantry apply' AND datname = current_database()"
             ).fetchone()
-            used[0] = processor(row[0]) if row else 0.0
+            used[0] = cpu(row[0]) / 1e9 if row else 0.0
 
     with psycopg.connect(dsn, autocommit=True, application_name="bench") as conn:
         apply(dsn, plan, until=Phase.BACKFILL, listen=listen)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from backfill import processor
+from _arms import cpu
 from psycopg.conninfo import make_conninfo
 
 from tenantry import embedded, introspect, planner, spec
@@ -147,10 +147,10 @@ def measure(dsn: str, way: Callable[[str], Callable[[Conn, int], None]], rows: i
         )
         conn.execute("SELECT count(*) FROM orders")
         for verb in ("insert", "update", "delete"):
-            before = processor(conn.info.backend_pid)
+            before = cpu(conn.info.backend_pid)
             way(verb)(conn, rows)
             conn.execute("SELECT 1")  # the end of the statement is in the figure
-            found[verb] = (processor(conn.info.backend_pid) - before) / rows * 1e6
+            found[verb] = (cpu(conn.info.backend_pid) - before) / rows / 1e3
     return found
 
 

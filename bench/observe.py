@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from _arms import cpu
 from psycopg.conninfo import make_conninfo
 
 from tenantry import embedded, introspect, planner, spec
@@ -108,11 +109,6 @@ def prepare(server: str) -> None:
     for database in ("before", "observe", "cutover"):
         with psycopg.connect(make_conninfo(server, dbname=database), autocommit=True) as conn:
             conn.execute("VACUUM ANALYZE")
-
-
-def cpu(pid: int) -> int:
-    """Nanoseconds that a process has spent on a processor."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
 
 
 def run(conn: psycopg.Connection[Any], query: str, *, prepare: bool, times: int, seed: int) -> Micros:

@@ -30,7 +30,7 @@ from typing import Any
 
 import never_misses
 import psycopg
-from backfill import processor
+from _arms import cpu
 from psycopg.conninfo import make_conninfo
 
 from tenantry import embedded
@@ -127,7 +127,7 @@ class Sealer:
     @property
     def used(self) -> float:
         """Seconds of processor time of the process and of its session."""
-        return processor(self.process.pid) + processor(self.backend)
+        return (cpu(self.process.pid) + cpu(self.backend)) / 1e9
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ import pytest
 from psycopg import IsolationLevel
 from typer.testing import CliRunner, Result
 
-from tenantry import cli, controls
+from tenantry import checks, cli, controls
 from tenantry.audit import account as accounts
 from tenantry.audit import anchors, seal
 from tenantry.audit.account import Account, Keys, Span
 from tenantry.audit.anchors import File
 from tenantry.audit.query import Filter
-from tenantry.checks import Request, examine
+from tenantry.checks import Request, examine, waivers
+from tenantry.finding import Finding, Review
+from tenantry.waiver import Waiver
 from tests import extended, npm, trail
 from tests.chromium import Tab, tab
 from tests.report_samples import ODD
@@ -200,6 +202,34 @@ def test_the_evidence_follows_what_there_is(world: World, make_db: MakeDatabase)
     assert "reads otherwise than when it was sealed" in page
 
 
+def test_what_is_waived_is_told_with_its_reason_and_its_last_day(world: World) -> None:
+    named = controls.checks_of("SOC 2 CC7.3")[0]
+    finding = Finding(named.slug, "error", "audit_logs", "anybody may write it")
+    bare = Review("", "", "", "", checks.all_checks(), (), (finding,), ())
+    account = look(world)
+
+    def evidence(**change: Any) -> tuple[str, str]:
+        waiver = Waiver(
+            **{"check": named.slug, "object": "audit_logs", **change}, reason="as agreed", until=NOW.date()
+        )
+        found = controls.evidence(account, waivers.apply(bare, (waiver,), today))
+        (one,) = [e for e in found if e.control == "SOC 2 CC7.3" and e.command == "tenantry check"]
+        return one.state, one.words
+
+    today = NOW.date()
+    said = f"waived until 2026-03-31: error {named.slug} on audit_logs: anybody may write it (as agreed)"
+    assert evidence() == ("shown", f"no finding at error level; {said}")
+    today += timedelta(days=1)
+    for change in (
+        {},
+        {"check": named.id},
+        {"check": None, "object": None, "fingerprint": finding.fingerprint},
+    ):
+        state, words = evidence(**change)
+        assert (state, words.partition(",")[0]) == ("not shown", "1 finding at error level")
+        assert words.endswith(": the waiver ended on 2026-03-31: as agreed")
+
+
 def test_an_anchor_that_nobody_trusted_signed_shows_nothing(world: World) -> None:
     made_up = replace(world.keys.anchors[0], root=bytes(32), signatures=())
     found = states(world, known=replace(world.keys, anchors=(made_up,)))
@@ -234,7 +264,7 @@ def test_the_command_writes_a_file_and_tells(world: World, tmp_path: Path) -> No
     done = run(
         world, page, "--evidence", "--public-key", public, "--anchor", world.anchor, "--since", "2026-03-01"
     )
-    assert re.match(rf"{page}: 30\d\d events, verified; \d+ things were not looked at\.\n", done.stdout), (
+    assert re.match(rf"{page}: 3,0\d\d events, verified; \d+ things were not looked at\.\n", done.stdout), (
         done.output
     )
     assert re.search(
@@ -243,6 +273,26 @@ def test_the_command_writes_a_file_and_tells(world: World, tmp_path: Path) -> No
     assert "Evidence for controls" in page.read_text(encoding="utf-8")
     assert done.exit_code == ("not shown" in done.stdout)
     assert run(world, page, "--since", "soon").exit_code == 2
+
+
+def test_a_seal_that_was_dropped_ends_with_1(world: World, make_db: MakeDatabase, tmp_path: Path) -> None:
+    public, page = tmp_path / "seal.pub", tmp_path / "trail.html"
+    public.write_text(f"{world.key.public}\n", encoding="ascii")
+    known = ("--public-key", public, "--anchor", world.anchor)
+    assert run(world, page, *known).exit_code == 0
+    robbed = replace(world, db=make_db(template=world.db))
+    with robbed.db.connect() as conn:
+        conn.execute("DROP SCHEMA tenantry_audit CASCADE")
+    done = run(robbed, page, *known, "--evidence")
+    assert (done.exit_code, "DAMAGED" in done.stdout) == (1, True), done.output
+    assert re.search(r"^could not look .*events are kept", done.stdout, re.MULTILINE)
+    assert '<h1 class="verdict bad"' in page.read_text(encoding="utf-8")
+    assert "knows a log of 3 records" in page.read_text(encoding="utf-8")
+    assert "The seal says of none" not in page.read_text(encoding="utf-8")
+    # Nobody says who signs, or no anchor is named: it was not verified, which is never good.
+    for fewer in (known[2:], known[:2]):
+        done = run(robbed, page, *fewer)
+        assert (done.exit_code, "not verified" in done.stdout) == (1, True), done.output
 
 
 def test_hostile_words_are_escaped(world: World) -> None:

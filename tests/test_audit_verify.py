@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+from typer.testing import CliRunner, Result
 
+from tenantry import cli
 from tenantry.audit import anchors, batch, canon, checkpoint, keys, layout, tree, upkeep
 from tenantry.audit.checkpoint import Checkpoint
 from tenantry.audit.entries import Details, Entry
@@ -470,3 +472,38 @@ def test_an_event_that_says_another_time_is_found_when_it_is_sealed(server: Serv
         assert kinds(report) == {"backdated"}
         assert len(report.findings) == 2
         assert honest not in {found.record for found in report.findings}
+
+
+# Without a seal
+
+
+def test_a_seal_that_somebody_outside_knows_of_is_missed(server: Server, tmp_path: Path) -> None:
+    with server.databases() as make:
+        t = trail.make(make(), tmp_path)
+        t.event(FIRST)
+        t.seal()
+        public, state = tmp_path / "seal.pub", tmp_path / "state"
+        public.write_text(f"{t.key.public}\n", encoding="ascii")
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "other.pub").write_text(f"{trail.key(other).public}\n", encoding="ascii")
+
+        def run(*arguments: object) -> Result:
+            return CliRunner().invoke(
+                cli.app, ["audit", "verify", *map(str, arguments), "--dsn", t.db.dsn, "--table", "audit_logs"]
+            )
+
+        trusted: tuple[object, ...] = ("--public-key", public)
+        anchor: tuple[object, ...] = ("--anchor", f"file:{t.anchor}")
+        assert run(*trusted, "--state", state).exit_code == 0
+        t.do("DROP SCHEMA tenantry_audit CASCADE")
+        for known in (anchor, ("--state", state)):
+            done = run(*trusted, *known)
+            assert (done.exit_code, done.stdout.partition(":")[0]) == (1, "DAMAGED"), done.output
+            assert "ERROR truncated" in done.stdout
+            assert "the seal (schema tenantry_audit) is not there" in done.stdout
+        # Who cannot know that it is this log's anchor cannot say that its seal was dropped.
+        for told in (trusted, anchor, ("--public-key", other / "other.pub", *anchor)):
+            done = run(*told)
+            assert (done.exit_code, done.stdout) == (3, ""), done.output
+            assert "never sealed, or its seal was dropped" in done.stderr

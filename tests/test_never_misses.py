@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,7 +70,9 @@ def test_every_event_is_in_one_batch_whatever_happens(
     found = run(bench, cluster, tmp_path, trail, trail, crashes=1, kills=(0.9, 1.5))
     assert found.good, found
     assert found.written == found.sealed > 200
-    assert (found.crashes, found.kills > 0) == (1, True)
+    # What nothing disturbed has shown nothing.
+    for untried in ({"kills": 0}, {"crashes": 0}, {"written": 0}):
+        assert not replace(found, **untried).good
 
 
 @pytest.mark.parametrize("rule", SABOTAGES)
@@ -78,5 +81,5 @@ def test_a_sealer_that_goes_by_another_rule_is_told(
 ) -> None:
     name = f"bad_{list(SABOTAGES).index(rule)}"
     found = run(bench, cluster, tmp_path, "extended", name, SABOTAGES[rule], crashes=0, kills=(60, 60))
-    assert not found.good
+    assert not found.once
     assert found.missing + found.twice > 0

@@ -7,19 +7,18 @@ was found, what was found otherwise, and what could not be looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from tenantry import checks
 from tenantry.audit import guards
 from tenantry.audit.account import Account, chart
+from tenantry.counts import counted
 from tenantry.finding import Check, Review
 from tenantry.report import html
-from tenantry.report.text import count
 
 State = Literal["shown", "not shown", "could not look"]
-STATES: Sequence[State] = get_args(State)
 
 CONTROLS: Mapping[str, str] = {
     "SOC 2 CC6.1": "Access to what is protected is restricted, and it is known who reached what, refused attempts too.",
@@ -44,12 +43,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a piece of evidence is found: ``look`` at an account and the static checks."""
+    """How a piece of evidence is found: ``look`` at an account."""
 
     controls: tuple[str, ...]
     what: str
     command: str
-    look: Callable[[Account, Review | None], Found]
+    look: Callable[[Account], Found]
 
 
 def checks_of(control: str) -> tuple[Check, ...]:
@@ -73,7 +72,7 @@ def evidence(account: Account, review: Review | None) -> tuple[Evidence, ...]:
                 Evidence(control, f"{len(named)} static checks name it", "tenantry check", state, words)
             )
         found += [
-            Evidence(control, way.what, way.command, *way.look(account, review))
+            Evidence(control, way.what, way.command, *way.look(account))
             for way in WAYS
             if control in way.controls
         ]
@@ -93,27 +92,43 @@ def _checked(named: Sequence[Check], review: Review | None) -> Found:
     slugs = {check.slug for check in named}
     bad = [f for f in review.findings if f.check in slugs and f.level == "error"]
     blind = slugs & {*review.skipped, *(f.object for f in review.findings if f.check == "check-failed")}
+    aside = "".join(f"; {words}" for words in _answered(named, review))
     if bad:
-        return (
-            "not shown",
-            f"{count(len(bad), 'finding')} at error level, first {bad[0].check} on {bad[0].object}: {bad[0].message}",
-        )
+        first = f"{bad[0].check} on {bad[0].object}: {bad[0].message}"
+        return "not shown", f"{counted(len(bad), 'finding')} at error level, first {first}{aside}"
     if blind:
         return (
             "could not look",
-            f"{len(blind)} of {len(slugs)} could not be run: {', '.join(sorted(blind)[:5])}",
+            f"{len(blind)} of {len(slugs)} could not be run: {', '.join(sorted(blind)[:5])}{aside}",
         )
-    return "shown", "no finding at error level"
+    return "shown", f"no finding at error level{aside}"
+
+
+def _answered(named: Sequence[Check], review: Review) -> Iterator[str]:
+    """What is waived, by whose reason and until when, and whose waiver has ended; an auditor judges them."""
+    slugs = {check.slug: check.id for check in named}
+    for waived in review.waived:
+        if waived.finding.check in slugs:
+            of = f"{waived.finding.level} {waived.finding.check} on {waived.finding.object}"
+            yield f"waived until {waived.until}: {of}: {waived.finding.message} ({waived.reason})"
+    ended = {f.object: f.message for f in review.findings if f.check == "waiver-expired"}
+    for found in review.findings:
+        if found.check in slugs:
+            names = (
+                found.fingerprint,
+                *(f"{of} on {found.object}" for of in (found.check, slugs[found.check])),
+            )
+            yield from (f"{name}: {ended[name]}" for name in names if name in ended)
 
 
 # The trail
 
 
-def _attacks(account: Account, review: Review | None) -> Found:
+def _attacks(account: Account) -> Found:
     return "could not look", "attacks are not made for a report; run the command and keep what it writes"
 
 
-def _refusals(account: Account, review: Review | None) -> Found:
+def _refusals(account: Account) -> Found:
     if account.refused is None:
         return (
             "could not look",
@@ -127,7 +142,7 @@ def _refusals(account: Account, review: Review | None) -> Found:
     return "shown", f"{account.refused} refused or failed attempts of {account.events} events"
 
 
-def _guards(account: Account, review: Review | None) -> Found:
+def _guards(account: Account) -> Found:
     if account.protection.missing:
         return "not shown", account.protection.missing[0]
     if account.protection.facts.forges is None:
@@ -142,7 +157,7 @@ def _guards(account: Account, review: Review | None) -> Found:
     )
 
 
-def _sealed(account: Account, review: Review | None) -> Found:
+def _sealed(account: Account) -> Found:
     report = account.seal.report
     if report is None:
         return "could not look", account.seal.why
@@ -153,31 +168,34 @@ def _sealed(account: Account, review: Review | None) -> Found:
         return "could not look", f"{report.events} events verify, but {blind[0].message}"
     return (
         "shown",
-        f"{count(report.events, 'event')} as sealed; not sealed yet: {report.unsealed}",
+        f"{counted(report.events, 'event')} as sealed; not sealed yet: {report.unsealed}",
     )
 
 
-def _anchored(account: Account, review: Review | None) -> Found:
+def _anchored(account: Account) -> Found:
     report = account.seal.report
     if report is None or not report.anchors:
         return "could not look", account.seal.why or "no anchor was named with --anchor"
-    state, words = _sealed(account, review)
+    state, words = _sealed(account)
     if state != "shown":  # an anchor that nobody trusted signed was not compared either
         return state, words
-    return "shown", f"the log agrees with {count(report.anchors, 'checkpoint')} kept outside of the database"
+    return (
+        "shown",
+        f"the log agrees with {counted(report.anchors, 'checkpoint')} kept outside of the database",
+    )
 
 
-def _followed(account: Account, review: Review | None) -> Found:
+def _followed(account: Account) -> Found:
     return "could not look", "who follows the trail is known where its cursor is kept"
 
 
-def _read(account: Account, review: Review | None) -> Found:
+def _read(account: Account) -> Found:
     times = [event for event in account.own if event.get("action") == "audit.read"]
     if not times:
         return "not shown", "no look-up is in this time; this report is the first"
     who = {_reader(event) for event in times} - {""}
     by = f", by {', '.join(sorted(who)[:5])}" if who else ""
-    return "shown", f"{count(len(times), 'look-up')}, the last at {times[0].get('created_at')}{by}"
+    return "shown", f"{counted(len(times), 'look-up')}, the last at {times[0].get('created_at')}{by}"
 
 
 def _reader(event: Mapping[str, str | None]) -> str:
@@ -186,7 +204,7 @@ def _reader(event: Mapping[str, str | None]) -> str:
     return event.get("actor_id") or (str(said.get("user") or "") if isinstance(said, dict) else "")
 
 
-def _said(account: Account, review: Review | None) -> Found:
+def _said(account: Account) -> Found:
     told = [event for event in account.listed if not (event.get("action") or "").startswith("audit.")]
     if not told:
         return "could not look", "there is no event in this time"
@@ -200,11 +218,11 @@ def _said(account: Account, review: Review | None) -> Found:
     return "shown", f"the newest {len(told)} events say who, what, when and from where"
 
 
-def _kept(account: Account, review: Review | None) -> Found:
+def _kept(account: Account) -> Found:
     if account.first is None:
         return "could not look", "there is no event in this time"
     gone = account.seal.retired
-    if account.seal.report is None:
+    if account.seal.report is None or not account.seal.report.records:
         return (
             "could not look",
             f"the oldest event is of {account.first}; what was removed before, only a seal tells",

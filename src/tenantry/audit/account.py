@@ -22,7 +22,7 @@ from tenantry.audit.keys import PublicKey
 from tenantry.audit.layout import Layout
 from tenantry.audit.query import Filter
 from tenantry.audit.source import Live, begin
-from tenantry.audit.verify import Report, verify
+from tenantry.audit.verify import Report, dropped, verify
 from tenantry.errors import CatalogError
 from tenantry.names import QName, qualified, quote
 
@@ -240,7 +240,9 @@ def _seal(conn: Conn, table: QName, known: Keys, listen: Callable[[int, int], No
     try:
         with conn.transaction():
             if not store.present(conn):
-                return Seal(None, "the trail was never sealed; `tenantry audit seal` begins")
+                gone = dropped(known.trusted, known.anchors)
+                never = "there is no seal: the trail was never sealed, or its seal was dropped"
+                return Seal(gone, "" if gone is not None else never)
             report = verify(Live(conn, table), known.trusted, known.anchors, listen=listen)
             batch = store.last(conn, "batch")
             return Seal(report, "", batch.fields.get("sealed") if batch else None, tuple(_retired(conn)))

@@ -249,6 +249,32 @@ def verify(
     )  # fmt: skip
 
 
+def dropped(
+    trusted: Sequence[PublicKey] = (), anchors: Sequence[Checkpoint] = (), since: State | None = None
+) -> Report | None:
+    """What is to be said where there is no seal, and somebody outside knows of one; None where nobody does.
+
+    An anchor's checkpoint counts where a key that is known from elsewhere signed it.
+    """
+    found = Findings()
+    trust = Trust(found, tuple(trusted), PublicKey.parse(since.key) if since else None)
+    known = {point.size: "an anchor" for point in anchors if trust.ours(point)}
+    if since is not None:
+        known[since.size] = "the verification before"
+    size = max(known, default=0)
+    if not size:
+        return None
+    found.add(
+        "truncated",
+        f"{known[size]} knows a log of {size} records, and the seal (schema tenantry_audit) is not there: it was "
+        "dropped, or a restore left it out",
+    )
+    return Report(
+        findings=tuple(found.kept), more={}, records=0, batches=0, events=0, archived=0, unsealed=0, checkpoint=None,
+        begun=0, anchors=len(anchors), state=None,
+    )  # fmt: skip
+
+
 def _start(
     source: Source,
     trusted: Sequence[PublicKey],

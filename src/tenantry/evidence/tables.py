@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry.catalog import Catalog, Constraint, Table, Trigger
+from tenantry.counts import listed
 from tenantry.evidence import words
 from tenantry.names import QName, display
 
@@ -129,8 +130,8 @@ def neighbours(catalog: Catalog, table: Table) -> str:
     """``references users (author_id); referenced by ratings (skill_id)``; empty for a table that stands alone."""
     out = [f"{display(fk.references)} ({', '.join(fk.columns)})" for fk in outgoing(table) if fk.references]
     into = [f"{display(t.qname)} ({', '.join(fk.columns)})" for t, fk in incoming(catalog, table)]
-    parts = [f"references {words.join(out)}"] if out else []
-    return "; ".join([*parts, f"referenced by {words.join(into)}"] if into else parts)
+    parts = [f"references {listed(out)}"] if out else []
+    return "; ".join([*parts, f"referenced by {listed(into)}"] if into else parts)
 
 
 def reference_like(catalog: Catalog, table: Table) -> str:
@@ -155,7 +156,7 @@ def login_like(table: Table) -> str:
         return f"its key ({', '.join(in_key)}) is looked up at login"
     held = [c.name for c in table.columns if _login_column(c.name)]
     if held and words.noun(table.name) in _LOGIN:
-        return f"its name and {words.join(held, 3)} are those of a login"
+        return f"its name and {listed(held, 3)} are those of a login"
     return ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 # What people call a tenant, by how much the word alone says.
@@ -76,10 +75,3 @@ def names_tenant_column(column: str) -> bool:
 
 def _names_tenant(word: str) -> bool:
     return word in TENANT or word in ORGANIZATION or word in GENERIC
-
-
-def join(items: Iterable[str], most: int = 6) -> str:
-    """A list for people: the first few, and how many more."""
-    found = list(items)
-    extra = len(found) - most
-    return ", ".join(found[:most]) + (f" and {extra} more" if extra > 0 else "")

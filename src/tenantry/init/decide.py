@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tenantry.catalog import Column, Table
+from tenantry.counts import listed
 from tenantry.evidence import tables as evidence
-from tenantry.evidence import words
 from tenantry.init import keys
-from tenantry.init.drafts import Choice, Entry, TableDraft, entry, listed, undecided
+from tenantry.init.drafts import Choice, Entry, TableDraft, entry, offered, undecided
 from tenantry.init.parents import Parent, Parents
 from tenantry.init.situation import Mode, Situation
 from tenantry.names import QName, display
@@ -60,7 +60,7 @@ class Decisions:
         if named and named[0].type != tenancy.type:
             return f"its {names} is {named[0].type} and the tenants' key is {tenancy.type}: convert one of them first"
         if not named and others:
-            what = words.join(c.name for c in others)
+            what = listed(c.name for c in others)
             return f"it refers to {display(tenancy.tenants or table.qname)} only by {what}, which may mean something else"
         if named:
             return ""
@@ -77,7 +77,7 @@ class Decisions:
         lines = [f"{size}; {around}" if around else size]
         if below := list(self.catalog.descendants(table.qname)):
             what = "partitions" if table.kind == "partitioned" else "inheritance children"
-            lines.append(f"its {what} follow it: {words.join(display(t.qname) for t in below)}")
+            lines.append(f"its {what} follow it: {listed(display(t.qname) for t in below)}")
         if self._carries(table):
             column = self.here.columns[table.qname][0]
             lines.append(
@@ -100,7 +100,7 @@ class Decisions:
     def _question(self, table: Table, why: str) -> Entry:
         if self.mode is Mode.UNDECIDED:  # the choices depend on what is open
             return undecided("scope", f"Undecided: {why}.")
-        return undecided("scope", f"Undecided: {why}. Choose:", *listed(self._choices(table)))
+        return undecided("scope", f"Undecided: {why}. Choose:", *offered(self._choices(table)))
 
     def _tenant(self, table: Table) -> Iterator[Entry]:
         column = self._column(table)
@@ -143,7 +143,7 @@ class Decisions:
         return undecided(
             "backfill",
             f"{column.name} is there, and the tenants it names are not. Choose:",
-            *listed([
+            *offered([
                 Choice("make a tenant of each of its values", (Entry(("backfill",), make),)),
                 Choice("the rows belong to one tenant, whatever it says", (Entry(("backfill",), SOME_TENANT),)),
             ]),
@@ -158,7 +158,7 @@ class Decisions:
             what = f"its foreign key leads to a tenant, but {', '.join(parents[0].columns)} {parents[0].gap}"
         else:
             what = "say which tenant the existing rows belong to"
-        return (f"Undecided: {what}. Choose:", *listed(self._sources(parents)))
+        return (f"Undecided: {what}. Choose:", *offered(self._sources(parents)))
 
     def _sources(self, parents: Sequence[Parent]) -> list[Choice]:
         choices = [

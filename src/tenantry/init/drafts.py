@@ -55,7 +55,7 @@ def undecided(key: str | tuple[str, ...], *comments: str) -> Entry:
     return entry(key, UNDECIDED, *comments)
 
 
-def listed(choices: Sequence[Choice]) -> tuple[str, ...]:
+def offered(choices: Sequence[Choice]) -> tuple[str, ...]:
     """Choices as comment lines, ready to be uncommented."""
     lines = []
     for choice in choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from tenantry.catalog import Catalog, Policy, Table
+from tenantry.counts import listed
 from tenantry.evidence import keys as evidence
 from tenantry.evidence import words
 from tenantry.evidence.tables import firing, incoming
@@ -80,6 +81,6 @@ def triggers(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
     if found:
         yield undecided(
             "triggers",
-            f"The backfill is an UPDATE of every row, and fires {words.join(dict.fromkeys(found))}."
+            f"The backfill is an UPDATE of every row, and fires {listed(dict.fromkeys(found))}."
             ' "disable": not during the backfill; "fire": let them.',
         )

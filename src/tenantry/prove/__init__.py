@@ -20,11 +20,12 @@ from tenantry.attacks.reach import reach
 from tenantry.attacks.target import Target
 from tenantry.catalog import Catalog
 from tenantry.checks.waivers import Baseline
+from tenantry.counts import listed
 from tenantry.errors import CatalogError, PlanError, SpecError
 from tenantry.finding import Finding, Mode, Outcome, Proof, Review
 from tenantry.names import QName, display, qualified
 from tenantry.prove import run, tell
-from tenantry.prove.ground import Ground, declared, listed
+from tenantry.prove.ground import Ground, declared
 from tenantry.prove.recognise import recognised
 from tenantry.prove.signing import signed
 from tenantry.session import LOCK_TIMEOUT, Conn, connect

@@ -10,12 +10,11 @@ from tenantry.attacks.target import Target, find
 from tenantry.catalog import Catalog
 from tenantry.checks.tenancy import Told
 from tenantry.conversion import reconcile
+from tenantry.counts import listed
 from tenantry.finding import Finding, Outcome
 from tenantry.names import QName, display
 from tenantry.spec import Spec
 from tenantry.steps import context, resolvers
-
-_LISTED = 8  # names in one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,3 @@ def _left_out(spec: Spec, catalog: Catalog, exempt: Iterable[tuple[str, str]]) -
         yield f"other schemas: {listed(schemas)}"
     for function, read in exempt:
         yield f"resolver {function}, exempt: it reads {read} of every tenant, and returns a tenant's id"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in one sentence; of many, the rest is counted."""
-    found = list(names)
-    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return ", ".join(found[:_LISTED]) + more

@@ -16,12 +16,13 @@ from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.target import Target
 from tenantry.catalog import Catalog
 from tenantry.checks.tenancy import Told
+from tenantry.counts import listed
 from tenantry.errors import CatalogError
 from tenantry.finding import Outcome
 from tenantry.names import QName, display, literal
 from tenantry.prove import rules, run, trial
 from tenantry.prove.domains import Domain, Domains
-from tenantry.prove.ground import Ground, inherited, listed
+from tenantry.prove.ground import Ground, inherited
 from tenantry.prove.rules import Called, Rule
 from tenantry.prove.signing import recognised as signing_of
 

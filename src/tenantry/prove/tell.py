@@ -8,9 +8,10 @@ from tenantry.attacks import pooler, worlds
 from tenantry.attacks.application import App
 from tenantry.attacks.lab import How
 from tenantry.catalog import Catalog
+from tenantry.counts import listed
 from tenantry.finding import Finding, Place
 from tenantry.names import display
-from tenantry.prove.ground import Ground, listed
+from tenantry.prove.ground import Ground
 
 
 def session(app: App, ground: Ground, role: str) -> Iterator[Finding]:

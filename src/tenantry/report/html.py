@@ -16,10 +16,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from tenantry import __version__
+from tenantry.counts import counted
 from tenantry.finding import Proof, Review
 from tenantry.report import layout
 from tenantry.report.page import CONTEXTS, STATES, page
-from tenantry.report.text import count
 
 _MARKS = {
     "held": ("h", "held"), "breached": ("b", "breached"), "error": ("e", "no answer"), "skipped": ("s", "skipped"),
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         "shown": shown,
         "cut": cut,
         "number": lambda n: f"{n:,}",
-        "count": count,
+        "count": counted,
         "moment": moment,
     }
     found.globals["curve"] = curve

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from tenantry.catalog import Action, Catalog, Constraint, Policy, Table, Trigger
+from tenantry.counts import counted, listed
 from tenantry.errors import SpecError
 from tenantry.evidence import keys, tenants, words
 from tenantry.evidence import tables as evidence
@@ -163,7 +164,7 @@ def _not_looked_at(catalog: Catalog, schemas: tuple[str, ...]) -> Iterator[str]:
     for schema in catalog.schemas:
         if schema.name not in schemas:
             n = sum(t.schema == schema.name for t in catalog.tables)
-            yield f"schema {schema.name} ({text.count(n, 'table')})"
+            yield f"schema {schema.name} ({counted(n, 'table')})"
     for table in catalog.tables:
         if table.schema in schemas and (why := evidence.left_alone(table)):
             yield f"{display(table.qname)}: {why}"
@@ -223,7 +224,7 @@ class _Look:
             return
         yield from needs(self.catalog, t, self._chosen, self._held.get(t.qname, ()))
         if conflicts := [label for label, conflict in mentions if conflict]:
-            yield f"look at ON CONFLICT in {words.join(conflicts, 3)}"
+            yield f"look at ON CONFLICT in {listed(conflicts, 3)}"
 
     def table(self, t: Table) -> TableInspection:
         """Everything about one table."""
@@ -330,7 +331,7 @@ def to_text(inspection: Inspection) -> str:
 
 def _lines(i: Inspection) -> Iterator[str]:
     version = f"PostgreSQL {i.server_version // 10000}.{i.server_version % 10000}"
-    tables = text.count(len(i.tables), "table")
+    tables = counted(len(i.tables), "table")
     yield from text.paragraph(
         f"Database {i.database} on {version}, read as {i.user}: {tables} in schema {', '.join(i.schemas)}."
     )
@@ -358,10 +359,10 @@ def _block(t: TableInspection) -> Iterator[str]:
         "referenced by", (_shown(r, r.table, _list(r.referenced)) for r in t.referenced_by)
     )
     yield from text.labelled("inherits from", t.parents)
-    yield from text.labelled("partitions", [words.join(t.partitions)] if t.partitions else [])
-    yield from text.labelled("children", [words.join(t.children)] if t.children else [])
-    yield from text.labelled("views", [words.join(t.views)] if t.views else [])
-    yield from text.labelled("mentioned in", [words.join(t.functions)] if t.functions else [])
+    yield from text.labelled("partitions", [listed(t.partitions)] if t.partitions else [])
+    yield from text.labelled("children", [listed(t.children)] if t.children else [])
+    yield from text.labelled("views", [listed(t.views)] if t.views else [])
+    yield from text.labelled("mentioned in", [listed(t.functions)] if t.functions else [])
     yield from text.labelled("triggers", (_shown_trigger(g) for g in t.triggers))
     yield from text.labelled("rules", t.rules)
     yield from text.labelled("tenant column", t.tenant_columns)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from tenantry.catalog import Catalog, Column, Table
+from tenantry.counts import counted, listed
 from tenantry.evidence import keys, tables, words
 from tenantry.evidence.tenants import Candidate
 from tenantry.names import display
-from tenantry.report import text
 
 
 def needs(
@@ -28,11 +28,11 @@ def needs(
     yield _column(like, own, common, tenants)
     filled = len(own) == 1 and own[0].not_null
     if not filled and (firing := [trigger.name for _, trigger in tables.firing(catalog, t, "tenant_id")]):
-        yield f"trigger {words.join(dict.fromkeys(firing))} fires on the backfill: decide"
+        yield f"trigger {listed(dict.fromkeys(firing))} fires on the backfill: decide"
     yield from _keys(t, {c.name for c in own}, held)
     yield from _references(t, {c.name for c in own}, tenants)
     if t.policies:
-        yield f"keep or drop policy {words.join(p.name for p in t.policies)}"
+        yield f"keep or drop policy {listed(p.name for p in t.policies)}"
     elif t.row_security:
         yield "row level security is on without a policy: nobody but the owner sees a row"
 
@@ -54,9 +54,9 @@ def _references(t: Table, own: set[str], tenants: Candidate | None) -> Iterator[
     above = tenants.qname if tenants is not None else None
     single = [fk for fk in t.foreign_keys if fk.references != above and own.isdisjoint(fk.columns)]
     if single:
-        yield text.count(len(single), "composite foreign key")
+        yield counted(len(single), "composite foreign key")
     if unchecked := [fk.name for fk in t.foreign_keys if not fk.validated]:
-        yield f"{words.join(unchecked)} was never validated"
+        yield f"{listed(unchecked)} was never validated"
 
 
 def _keys(t: Table, own: set[str], held: Collection[tuple[str, str]]) -> Iterator[str]:
@@ -67,9 +67,9 @@ def _keys(t: Table, own: set[str], held: Collection[tuple[str, str]]) -> Iterato
         yield f"decide whether primary key ({', '.join(primary.columns)}) is per tenant"
     across = [u for u in keys.uniques(t) if own.isdisjoint(u.columns)]
     if replaced := [u.name for u in across if not u.credential]:
-        yield f"replace {words.join(replaced)}"
+        yield f"replace {listed(replaced)}"
     if asked := [u.name for u in across if u.credential]:
-        yield f"decide whether {words.join(asked)} stays unique across tenants"
+        yield f"decide whether {listed(asked)} stays unique across tenants"
     changing = {u.name for u in across}
     if primary is not None and keys.key_kind(t) in ("natural", "referencing"):
         changing.add(primary.name)

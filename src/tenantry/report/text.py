@@ -29,11 +29,6 @@ def paragraph(text: str, indent: int = 0) -> list[str]:
     )
 
 
-def count(n: int, noun: str, many: str = "") -> str:
-    """``1 table``, ``2 tables``, ``1,300 tables``."""
-    return f"{n:,} {noun if n == 1 else many or noun + 's'}"
-
-
 def _shown(text: str) -> str:
     """A name may hold any character; those that would break a line are shown as escapes."""
     return "".join(
