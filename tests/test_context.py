@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
@@ -573,12 +574,28 @@ def test_without_a_key_nothing_is_proven(signed: tuple[Subject, str]) -> None:
         conn.execute("UPDATE tenant_context.keys SET until = now() - interval '1 day' WHERE until IS NULL")
         try:
             found = proof(subject)
+            undeclared = prove(subject.db.dsn, None, app_role=subject.spec.roles.app, now=NOW)
         finally:
             conn.execute(
                 "UPDATE tenant_context.keys SET until = NULL WHERE until < now() - interval '1 hour'"
             )
     assert not found.proven
     assert [f.object for f in found.findings if f.check == "keys"] == ["tenant_context.keys"]
+    assert [f.object for f in undeclared.findings if f.check == "keys"] == ["tenant_context.keys"]
+
+
+def test_without_a_spec_a_key_that_cannot_be_read_is_said(signed: tuple[Subject, str]) -> None:
+    subject, _ = signed
+    admin = subject.db.role("prover")
+    with subject.db.connect() as conn:
+        conn.execute(f'CREATE ROLE "{admin}" LOGIN BYPASSRLS'.encode())
+        conn.execute(f'GRANT "{subject.spec.roles.app}", pg_read_all_data TO "{admin}"'.encode())
+    dsn = make_conninfo(subject.db.dsn, user=admin)
+    found = prove(dsn, None, app_role=subject.spec.roles.app, now=NOW)
+    assert not found.proven
+    (said,) = [f for f in found.findings if f.check == "keys"]
+    assert (said.object, said.level) == ("tenant_context.keys", "error")
+    assert "could not look: 42501" in said.message
 
 
 # In a lab, in migrations, and through every adapter

@@ -116,9 +116,10 @@ class Case:
 
 
 def made(db: Database, style: str) -> Case:
+    """A database in a style by its name, or by its statements."""
     found = Case(db, db.role("app"), db.role("keeper"))
     found.run("CREATE ROLE {app} LOGIN", "CREATE ROLE {keeper} NOLOGIN")
-    found.run(*filter(str.strip, STYLES[style].split(";\n")))
+    found.run(*filter(str.strip, STYLES.get(style, style).split(";\n")))
     return found
 
 

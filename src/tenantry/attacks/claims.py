@@ -80,7 +80,7 @@ class Claims:
 
     def settings(self, key: str, who: str) -> Mapping[str, str]:
         """The settings of somebody who speaks for a tenant; empty ones for no tenant."""
-        said = self.said({claim: self._named(key) if claim.tenant else who for claim in self.claims})
+        said = self.said({claim: self.named(key) if claim.tenant else who for claim in self.claims})
         return said if key else dict.fromkeys(said, "")
 
     def nothing(self) -> Mapping[str, str]:
@@ -105,6 +105,6 @@ class Claims:
         """What a query adds so that it finds rows of such tenants only as somebody speaks for; often nothing."""
         return f" AND {self.members.speaks(tenant)}" if self.members is not None else ""
 
-    def _named(self, tenant: str) -> str:
+    def named(self, tenant: str) -> str:
         """A tenant as the setting holds it."""
         return value(self.signing.key if self.signing else None, tenant, LIFETIME)

@@ -36,7 +36,9 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     with lab.as_app(at.tenant(aim.tenant)) as run_:
         result = run_(into)
     tries.append(Try(at.tenant(aim.tenant), into, result, _read(result)))
-    return judge(lab, NAME, target.label, tries, control(lab, aim, out, allowed=target.rights.select))
+    rights = target.rights
+    check = control(lab, aim, out, allowed=rights.select, closed="SELECT" in rights.closed)
+    return judge(lab, NAME, target.label, tries, check)
 
 
 def _read(result: Result) -> Meaning:

@@ -28,4 +28,4 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     if lab.how.writes:
         aimed = f"DELETE FROM {target.sql} WHERE {aim.where} {TRIPWIRE}"
     allowed = target.rights.select and "DELETE" in target.rights.words
-    return matrix(lab, aim, NAME, blind=blind, aimed=aimed, allowed=allowed)
+    return matrix(lab, aim, NAME, "DELETE", blind=blind, aimed=aimed, allowed=allowed)

@@ -29,13 +29,15 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     columns = target.rights.insert if allowed else frozenset(c.name for c in target.table.columns)
     if lab.how.writes:
         statement, shown = _whole(aim, columns)
-        return matrix(lab, aim, NAME, blind=statement, aimed=statement, allowed=allowed, shown=shown)
+        return matrix(
+            lab, aim, NAME, "INSERT", blind=statement, aimed=statement, allowed=allowed, shown=shown
+        )
     if trigger := lab.stays(target, "insert"):
         return skipped(NAME, aim, trigger)
     free = forms.insert(aim, columns) or (None if allowed else forms.unprivileged(aim, "INSERT"))
     if free is None:
         return skipped(NAME, aim, "no NOT NULL column would stop the row before it is written")
-    return matrix(lab, aim, NAME, blind=free, aimed=free, allowed=allowed)
+    return matrix(lab, aim, NAME, "INSERT", blind=free, aimed=free, allowed=allowed)
 
 
 def _whole(aim: Aim, columns: frozenset[str]) -> tuple[str, str]:

@@ -26,6 +26,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         lab,
         aim,
         NAME,
+        "UPDATE",
         blind=f"{start} {forms.wire(target)} FOR UPDATE",
         aimed=f"{start} {forms.wire(target, aim.where)} FOR UPDATE",
         allowed=rights.select and bool(rights.update),

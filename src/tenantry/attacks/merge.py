@@ -29,6 +29,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         lab,
         aim,
         NAME,
+        "UPDATE",
         blind=f"{start} one = 1 {change}",
         aimed=f"{start} {aim.where} {change}",
         allowed=target.rights.select and column.name in target.rights.update,

@@ -36,11 +36,12 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         return skipped(NAME, aim, "no NOT NULL column would stop the row before it is written")
     end = f" {TRIPWIRE}" if lab.how.writes else ""
     owner = at.tenant(aim.tenant)
+    closed = allowed and "UPDATE" in target.rights.closed
     tries = [
-        _read(attempt(lab, owner, statement), target)
+        _read(attempt(lab, owner, statement), target, closed)
         for statement in (f"{away}{end}", f"{away} WHERE {aim.where}{end}")
     ]
-    check = control(lab, aim, f"{stay} WHERE {aim.where}{end}", allowed=allowed)
+    check = control(lab, aim, f"{stay} WHERE {aim.where}{end}", allowed=allowed, closed=closed)
     return judge(lab, NAME, target.label, tries, check)
 
 
@@ -58,13 +59,16 @@ def _statements(lab: Lab, aim: Aim, allowed: bool) -> tuple[str | None, str | No
     return away, forms.move(target, stay, columns)
 
 
-def _read(found: Try, target: Target) -> Try:
-    """A row that was found and not let go: by a trigger, or by the bound of the partition it is in."""
+def _read(found: Try, target: Target, closed: bool) -> Try:
+    """A row that was found and not let go: by a trigger, or by the bound of the partition it is in.
+
+    ``closed``: that none is found is what is expected.
+    """
     result = found.result
     if result.sqlstate == "P0001":
         return replace(found, meaning="refused")
     if result.sqlstate == "23514" and not result.constraint:  # no CHECK constraint: a partition's bound
         return replace(found, meaning="refused" if target.table.partition_of else "unclear")
-    if not result.sqlstate and not result.rows:
+    if not result.sqlstate and not result.rows and not closed:
         return replace(found, meaning="unclear")  # nothing was found, so nothing was refused
     return found

@@ -37,10 +37,11 @@ def run(lab: Lab, aim: Aim) -> Outcome:
     query = f"SELECT 1 FROM {aim.target.sql} LIMIT 1"
     ghost = lab.nobody[0]
     answers = [_reused(lab, aim, query, ghost, mode) for mode in ((), (_GENERIC,))]
+    rights = aim.target.rights
     first = next((f for f, _ in answers if f.sqlstate or not f.rows), answers[0][0])
     check = Control(first, first.rows > 0)
-    if not aim.target.rights.select:
-        check = control(lab, aim, query, allowed=False)
+    if not rights.select or "SELECT" in rights.closed:
+        check = control(lab, aim, query, allowed=rights.select, closed="SELECT" in rights.closed)
     found = judge(lab, NAME, aim.target.label, [Try(ghost, query, s, meaning(s)) for _, s in answers], check)
     if not found.sql:
         return found

@@ -24,6 +24,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         lab,
         aim,
         NAME,
+        "SELECT",
         blind=f"SELECT 1 FROM {sql} LIMIT 1",
         aimed=f"SELECT 1 FROM {sql} WHERE {aim.where} LIMIT 1",
         allowed=aim.target.rights.select,

@@ -82,7 +82,7 @@ def _sent(lab: Lab, aim: Aim, reference: Reference, send: Callable[[Run], Result
     Either way the key is checked by its own trigger, which row level security does not bind.
     """
     rights = aim.target.rights
-    able = rights.whole and frozenset(reference.columns) <= rights.update
+    able = rights.whole and frozenset(reference.columns) <= rights.update and "UPDATE" not in rights.closed
     with lab.as_app(at.tenant(aim.tenant)) if able else lab.as_admin() as run_:
         run_("SET CONSTRAINTS ALL IMMEDIATE")
         return send(run_)

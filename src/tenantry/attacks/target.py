@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from typing import Any, Literal
 
 import psycopg
@@ -25,6 +26,8 @@ class Rights:
 
     ``select`` is about any column, ``columns`` are those, ``whole`` is about the table (needed to name a row by its place);
     ``insert`` and ``update`` are columns; ``words`` are all privileges that it has on the table or a column.
+    ``closed`` are commands that row level security lets nobody of the role make on any row, while it does others: no
+    policy is for them.
     """
 
     select: bool = False
@@ -33,6 +36,7 @@ class Rights:
     update: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     columns: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,36 +252,17 @@ def paired(target: Target, reference: Reference, parent: Target) -> tuple[Constr
     )
 
 
-_RIGHTS = """
-SELECT n.nspname, c.relname,
-    s.usage AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, 'SELECT'),
-    s.usage AND pg_catalog.has_table_privilege(%(role)s, c.oid, 'SELECT'),
-    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
-        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'INSERT') ORDER BY a.attnum),
-    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
-        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'UPDATE') ORDER BY a.attnum),
-    ARRAY(SELECT p FROM pg_catalog.unnest(
-            ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
-        WHERE s.usage AND (pg_catalog.has_table_privilege(%(role)s, c.oid, p)
-        OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, p)) ORDER BY p),
-    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND s.usage
-        AND pg_catalog.has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT') ORDER BY a.attnum)
-FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])) AS w (nspname, relname)
-JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.nspname
-JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname
-CROSS JOIN LATERAL (SELECT pg_catalog.has_schema_privilege(%(role)s, n.oid, 'USAGE') AS usage) AS s
-"""
+_COMMANDS = 4  # SELECT, INSERT, UPDATE, DELETE
 
 
 def rights(admin: psycopg.Connection[Any], role: str, names: Sequence[QName]) -> Mapping[QName, Rights]:
     """What ``role`` may do with each of the relations; one query."""
+    query = (resources.files("tenantry.attacks") / "rights.sql").read_bytes()
     parameters = {"role": role, "schemas": [n.schema for n in names], "names": [n.name for n in names]}
-    return {
-        QName(schema, name): Rights(
-            select, whole, frozenset(insert), frozenset(update), frozenset(table), frozenset(read)
-        )
-        for schema, name, select, whole, insert, update, table, read in admin.execute(_RIGHTS, parameters)
-    }
+    found = {}
+    for schema, name, select, whole, *lists in admin.execute(query, parameters):
+        insert, update, words, columns, closed = map(frozenset, lists)
+        if len(closed) == _COMMANDS:  # a table that nobody can use shows nothing of anybody's isolation
+            closed = frozenset()
+        found[QName(schema, name)] = Rights(select, whole, insert, update, words, columns, closed)
+    return found

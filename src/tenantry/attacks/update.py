@@ -33,6 +33,7 @@ def run(lab: Lab, aim: Aim) -> Outcome:
         lab,
         aim,
         NAME,
+        "UPDATE",
         blind=f"{start}{end}",
         aimed=f"{start} WHERE {aim.where}{end}",
         allowed=target.rights.select and chosen.name in target.rights.update,

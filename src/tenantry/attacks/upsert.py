@@ -26,6 +26,7 @@ def applies(target: Target) -> bool:
     """To tables where the application inserts and updates, with a unique key that does not name the tenant."""
     rights, key = target.rights, _key(target)
     able = rights.select and update.column(target).name in rights.update
+    able = able and not rights.closed & {"SELECT", "INSERT", "UPDATE"}
     return target.kind == "tenant" and able and key is not None and {*key, target.column} <= rights.insert
 
 

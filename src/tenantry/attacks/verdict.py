@@ -96,21 +96,23 @@ def attempt(lab: Lab, context: Context, statement: str, shown: str = "") -> Try:
     return Try(context, statement, result, answered(context, result), shown)
 
 
-def control(lab: Lab, aim: Aim, statement: str, *, allowed: bool) -> Control:
+def control(lab: Lab, aim: Aim, statement: str, *, allowed: bool, closed: bool = False) -> Control:
     """Send a statement where it must reach the row: as its own tenant, or as the administrator.
 
-    The administrator stands in only where the application's role has no such privilege at all: then it is
-    the privilege that protects the row, and the control shows that the statement itself would reach it.
+    The administrator stands in only where the application's role has no such privilege at all, or the command is
+    ``closed``, no policy being for it: then that protects the row, and the control shows that the statement itself
+    would reach it.
     """
-    if allowed:
+    if allowed and not closed:
         with lab.as_app(at.tenant(aim.tenant)) as run:
             result = run(statement)
         return Control(result, fired(result))
     with lab.as_admin() as run:
         result = run(statement)
     # A privilege refuses before any row is looked at, so in an empty table it is enough that this one is not.
-    ran = fired(result) or (aim.empty and not result.sqlstate)
-    return Control(result, ran, f"{lab.role} lacks the privilege; control as the administrator")
+    ran = fired(result) or (aim.empty and not closed and not result.sqlstate)
+    why = f"no policy lets {lab.role} do this to any row" if closed else f"{lab.role} lacks the privilege"
+    return Control(result, ran, f"{why}; control as the administrator")
 
 
 def looked(attack: str, label: str, look: Callable[[], Outcome]) -> Outcome:
@@ -152,16 +154,31 @@ def skipped(attack: str, aim: Aim, why: str) -> Outcome:
 
 
 def matrix(
-    lab: Lab, aim: Aim, attack: str, *, blind: str | Sequence[str], aimed: str, allowed: bool, shown: str = ""
+    lab: Lab,
+    aim: Aim,
+    attack: str,
+    command: str,
+    *,
+    blind: str | Sequence[str],
+    aimed: str,
+    allowed: bool,
+    shown: str = "",
 ) -> Outcome:
-    """Send each ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists."""
+    """Send each ``blind`` in every context that owns nothing, and ``aimed`` as another tenant that exists.
+
+    Where no policy is for that ``command``, ``aimed`` must be refused to the row's own tenant, too.
+    """
     if aim.empty and allowed:
         return nothing_to_see(attack, aim)
     statements = (blind,) if isinstance(blind, str) else blind
     tries = [attempt(lab, context, s, shown) for context in lab.nobody for s in statements]
     if aim.other is not None:
         tries.append(attempt(lab, at.tenant(aim.other), aimed, shown))
-    return judge(lab, attack, aim.target.label, tries, control(lab, aim, aimed, allowed=allowed))
+    if closed := allowed and command in aim.target.rights.closed:
+        tries.append(attempt(lab, at.tenant(aim.tenant), aimed, shown))
+    return judge(
+        lab, attack, aim.target.label, tries, control(lab, aim, aimed, allowed=allowed, closed=closed)
+    )
 
 
 def cells(tries: Sequence[Try]) -> tuple[Cell, ...]:

@@ -196,9 +196,7 @@ def _attacked(request: _Request) -> _Found:
     spec, catalog = request.spec, request.catalog
     role = spec.roles.app if spec is not None else request.app_role or ""
     with contextlib.ExitStack() as stack:
-        admin = stack.enter_context(
-            contextlib.closing(Wire(lambda: connect(request.dsn, "tenantry prove", watched=True)))
-        )
+        admin = stack.enter_context(contextlib.closing(Wire(lambda: _administrator(request.dsn))))
         app = application(stack, admin.conn, request.dsn, request.app_dsn, role, catalog)
         if app is None or spec is not None:
             assert spec is not None  # without one, the role is there
@@ -215,6 +213,14 @@ def _attacked(request: _Request) -> _Found:
             found.outcomes = _outcomes(request, admin, app, ground)
         found.outcomes += ground.unknown
     return found
+
+
+def _administrator(dsn: str) -> Conn:
+    """A connection on which nothing waits long for a lock, or runs on: what an attack asks has limits of its own."""
+    conn = connect(dsn, "tenantry prove", watched=True)
+    conn.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}s'".encode())
+    conn.execute(f"SET statement_timeout = '{checks.TIMEOUT}s'".encode())
+    return conn
 
 
 def _outcomes(request: _Request, admin: Wire, app: App, ground: Ground) -> tuple[Outcome, ...]:

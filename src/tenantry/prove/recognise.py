@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+import psycopg
+
 from tenantry.attacks.application import App
-from tenantry.attacks.claims import Claim, Claims, Members
+from tenantry.attacks.claims import Claim, Claims, Members, Signing
 from tenantry.attacks.lab import How, Lab, Wire
 from tenantry.attacks.target import Target
 from tenantry.catalog import Catalog
@@ -44,28 +46,31 @@ def recognised(admin: Wire, app: App, catalog: Catalog, how: How, shared: Set[QN
 
     ``shared`` are tables whose rows every tenant may read. Raises psycopg.Error when a connection is lost.
     """
-    found = rules.read(admin.conn, catalog, app.role)
+    found, signed = rules.read(admin.conn, catalog, app.role), signing_of(admin.conn, catalog)
     domains = Domains(catalog, found.policies, shared)
     tried: list[_Found] = []
     for domain in domains.candidates()[:_DOMAINS]:
-        one = _tried(admin, app, domains, domain, how)
+        one = _tried(admin, app, domains, domain, signed.signing, how)
         tried += [one] if one is not None else []
         if one is not None and one.score:
             break
     best = max(tried, key=lambda t: t.score, default=None)
     if best is None:
-        return _nothing(app, catalog, found.policies, shared)
-    return _ground(domains, found.functions, best, shared)
+        ground = _nothing(app, catalog, found.policies, shared)
+    else:
+        ground = _ground(domains, found.functions, best, shared)
+    return replace(ground, findings=(signed.finding,)) if signed.finding is not None else ground
 
 
-def _tried(admin: Wire, app: App, domains: Domains, domain: Domain, how: How) -> _Found | None:
+def _tried(
+    admin: Wire, app: App, domains: Domains, domain: Domain, signing: Signing | None, how: How
+) -> _Found | None:
     """The claims by which a session speaks for one of that domain; None where there is nothing that can be attacked."""
     targets = run.able(admin.conn, app.role, domains.targets(domain).values())
     tenants = _tenants(admin, targets)
     if tenants is None:
         return None
     try:
-        signing = signing_of(admin.conn, domains.catalog)
         lab = run.lab(admin, app, Claims((), signing=signing), targets, tenants, how)
     except CatalogError:  # its key is of a type of which nobody can be made up
         return None
@@ -112,25 +117,33 @@ def _named(domains: Domains, domain: Domain) -> Set[QName]:
 
 
 def _tenants(admin: Wire, targets: Mapping[QName, Target]) -> Target | None:
-    """The table that tells which tenants there are; without one, a table with rows of two, of one, or any."""
-    root = next((t for t in targets.values() if t.kind == "tenants"), None)
-    if root is not None:
-        return root
+    """The table that tells which tenants there are; without one, a table with rows of two, of one, or any.
+
+    One that cannot be looked at tells nothing. Raises psycopg.Error when the connection is lost.
+    """
     found: dict[int, Target] = {}
-    for target in (t for t in targets.values() if t.column):
-        owner = target.owner("t")
-        query = f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL"
-        first = admin.conn.execute(f"{query} LIMIT 1".encode()).fetchone()
-        second = (
-            first
-            and admin.conn.execute(
-                f"{query} AND {owner} <> {literal(str(first[0]))} LIMIT 1".encode()
-            ).fetchone()
-        )
-        found.setdefault(bool(first) + bool(second), target)
-        if second:
-            break
+    for target in sorted((t for t in targets.values() if t.column), key=lambda t: t.kind != "tenants"):
+        try:
+            many = _many(admin, target)
+        except psycopg.Error as error:
+            if error.sqlstate is None:
+                raise
+            continue  # its own attacks say so
+        if target.kind == "tenants" or many == 2:
+            return target
+        found.setdefault(many, target)
     return found[max(found)] if found else None
+
+
+def _many(admin: Wire, target: Target) -> int:
+    """Of how many tenants it has rows: none, one, or more. Raises psycopg.Error."""
+    owner = target.owner("t")
+    query = f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL"
+    first = admin.conn.execute(f"{query} LIMIT 1".encode()).fetchone()
+    if first is None:
+        return 0
+    other = f"{query} AND {owner} <> {literal(str(first[0]))} LIMIT 1"
+    return 1 if admin.conn.execute(other.encode()).fetchone() is None else 2
 
 
 def _asks(found: Sequence[Rule]) -> Mapping[QName, frozenset[Claim]]:

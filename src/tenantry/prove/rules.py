@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
+import psycopg
+
 from tenantry.catalog import Catalog
+from tenantry.errors import CatalogError
 from tenantry.names import QName
 from tenantry.prove.signs import Function, Reader, Signs
 from tenantry.session import Conn
@@ -46,14 +49,20 @@ class Rules:
 
 
 def read(conn: Conn, catalog: Catalog, role: str) -> Rules:
-    """Ask the server."""
-    with conn.transaction(force_rollback=True):
-        conn.execute("SET LOCAL search_path = ''")  # so that deparsed text is qualified
-        functions = [
-            (oid, scalar, Function(QName(s, n), text))
-            for oid, s, n, text, scalar in conn.execute(_load("functions"))
-        ]
-        rows = conn.execute(_load("policies"), {"role": role}).fetchall()
+    """Ask the server. Raises CatalogError while DDL holds a table that has policies, psycopg.Error for other trouble."""
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute("SET LOCAL search_path = ''")  # so that deparsed text is qualified
+            functions = [
+                (oid, scalar, Function(QName(s, n), text))
+                for oid, s, n, text, scalar in conn.execute(_load("functions"))
+            ]
+            rows = conn.execute(_load("policies"), {"role": role}).fetchall()
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+        raise CatalogError(
+            f"database {conn.info.dbname}: its policies cannot be read: {error.diag.message_primary}; "
+            "wait for the DDL that is running, and prove again"
+        ) from error
     relations = [*(t.qname for t in catalog.tables), *(v.qname for v in catalog.views)]
     reader = Reader([f for _, _, f in functions], relations)
     policies = tuple(

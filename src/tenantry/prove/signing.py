@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -19,32 +19,43 @@ from tenantry.steps import context, contextfunctions
 _FIX = "make one with `tenantry keys new`; prove as a superuser or a role that may SET ROLE to the owner of the keys"
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How tenants are signed where no spec says it; ``finding`` where they are, and no key is to be had."""
+
+    signing: Signing | None = None
+    finding: Finding | None = None
+
+
 def signed(admin: Conn, spec: Spec, ground: Ground) -> Ground:
     """The same ground, whose claims are signed. Without a key nobody is let in: then there is a finding, and no target."""
     if not context.signed(spec):
         return ground
-    try:
-        key = keys.current(admin, spec)
-        why = "no key is valid, so that every tenant is refused and nothing could be attacked"
-    except psycopg.Error as error:
-        key, why = None, f"could not look: {error.sqlstate or 'connection lost'} {str(error).strip()}"
-    if key is None:
-        finding = Finding("keys", "error", display(context.at(spec, "keys")), why, _FIX)
-        return replace(ground, targets=(), findings=(*ground.findings, finding))
-    signing = Signing(key, spec.tenancy.functions)
-    return replace(ground, claims=replace(ground.claims, signing=signing))
+    found = _look(admin, context.at(spec, "keys"), spec.roles.context)
+    if found.finding is not None:
+        return replace(ground, targets=(), findings=(*ground.findings, found.finding))
+    return replace(ground, claims=replace(ground.claims, signing=found.signing))
 
 
-def recognised(admin: Conn, catalog: Catalog) -> Signing | None:
-    """How tenants are signed where no spec says it: by the function that checks it. None where nobody does, or no key
-    is to be had: then every control tells that its value is not signed."""
+def recognised(admin: Conn, catalog: Catalog) -> Found:
+    """How tenants are signed where no spec says it: by the function that checks it. Raises psycopg.Error when the
+    connection is lost."""
     for function in catalog.functions:
         known = contextfunctions.recognise(function.source)
-        if known is None or known[0] != "current_tenant":
-            continue
-        try:
-            key = keys.newest(admin, QName(function.schema, "keys"), function.owner)
-        except psycopg.Error:
-            return None
-        return Signing(key, function.schema) if key is not None else None
-    return None
+        if known is not None and known[0] == "current_tenant":
+            return _look(admin, QName(function.schema, "keys"), function.owner)
+    return Found()
+
+
+def _look(admin: Conn, table: QName, owner: str) -> Found:
+    """The newest key of a table, as its owner reads it."""
+    try:
+        key = keys.newest(admin, table, owner)
+        why = "no key is valid, so that every tenant is refused and nothing could be attacked"
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        key, why = None, f"could not look: {error.sqlstate} {error.diag.message_primary}"
+    if key is None:
+        return Found(finding=Finding("keys", "error", display(table), why, _FIX))
+    return Found(Signing(key, table.schema))

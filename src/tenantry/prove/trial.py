@@ -10,10 +10,11 @@ from typing import Literal
 import psycopg
 
 from tenantry.attacks import forms
-from tenantry.attacks.aim import made_up
+from tenantry.attacks.aim import another, made_up
 from tenantry.attacks.claims import Claim, Claims, Members
 from tenantry.attacks.lab import Context, Lab
 from tenantry.attacks.target import Target
+from tenantry.attacks.verdict import Meaning, meaning
 from tenantry.catalog import Table
 from tenantry.names import QName, literal, qualified, quote
 
@@ -152,9 +153,9 @@ def _reaches(lab: Lab, target: Target) -> int:
 def tells(lab: Lab, target: Target) -> bool:
     """Whether a tenant's session reads a row of it that nobody's session reads."""
     key = whose(lab, target)
-    if key is None or not sees(lab, target, key, lab.settings(key)):
+    if key is None or _read(lab, target, key, lab.settings(key)) != "reached":
         return False
-    return not sees(lab, target, key, lab.settings(lab.ghost))
+    return _kept(lab, target, key, [lab.settings(other) for other in _others(lab, key)])
 
 
 def whose(lab: Lab, target: Target) -> str | None:
@@ -172,33 +173,52 @@ def whose(lab: Lab, target: Target) -> str | None:
     return str(row[0]) if row else None
 
 
-def sees(lab: Lab, target: Target, key: str, says: Mapping[str, str]) -> bool:
-    """Whether a session that says that reads a row of the tenant."""
+def _read(lab: Lab, target: Target, key: str, says: Mapping[str, str]) -> Meaning:
+    """Whether a session that says that reads a row of the tenant; one that fails is no answer."""
     where = f" WHERE t.{quote(target.column)} = {literal(key)}" if target.column else ""
     with lab.as_app(Context("a trial", key, says=tuple(says.items()))) as run:
-        return bool(run(f"SELECT 1 FROM {target.sql} AS t{where} LIMIT 1").rows)
+        return meaning(run(f"SELECT 1 FROM {target.sql} AS t{where} LIMIT 1"))
+
+
+def _kept(lab: Lab, target: Target, key: str, tries: Iterable[Mapping[str, str]]) -> bool:
+    """Whether some of these sessions read no row of the tenant, and none does."""
+    found = {_read(lab, target, key, says) for says in tries}
+    return "refused" in found and "reached" not in found
+
+
+def _others(lab: Lab, key: str) -> tuple[str, ...]:
+    """Nobody, and another tenant that is there: what takes the one for a number or a flag may fail, and take the other."""
+    column = lab.tenants.column or ""
+    try:
+        row = another(lab, lab.tenants, key, (column,))
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        row = None
+    there = row[column] if row else None
+    return (lab.ghost, there) if there else (lab.ghost,)
 
 
 def counts(lab: Lab, claim: Claim, targets: Iterable[Target]) -> bool:
     """Whether a claim is one of those that say who the session is, and not one that opens something.
 
-    It is, where nothing is read any more once it says something else, or where it is enough by itself among claims
+    It is, where nothing is read any more once it says something else, also where it is enough by itself among claims
     that say the same, one of which is needed.
     """
     for target in targets:
         key = whose(lab, target)
-        if key is None or not sees(lab, target, key, lab.settings(key)):
+        if key is None or _read(lab, target, key, lab.settings(key)) != "reached":
             continue
-        says = {c: key if c.tenant else lab.speaker(key) for c in lab.claims.claims}
-        other = lab.ghost if claim.tenant else lab.speaker(lab.ghost)
-        if not _with(lab, target, key, says | {claim: other}):
-            return True
-        group = {c: "" for c in says if c.tenant == claim.tenant}
-        alone = says | group | {claim: says[claim]}
-        if len(group) > 1 and _with(lab, target, key, alone) and not _with(lab, target, key, says | group):
-            return True
+        says = {c: _value(lab, c, key) for c in lab.claims.claims}
+        alone = {c: says[c] if c == claim or c.tenant != claim.tenant else "" for c in says}
+        others = [_value(lab, claim, other) for other in _others(lab, key)]
+        for base in (says, alone):
+            tries = [lab.claims.said(base | {claim: other}) for other in others]
+            enough = _read(lab, target, key, lab.claims.said(base)) == "reached"
+            if enough and _kept(lab, target, key, tries):
+                return True
     return False
 
 
-def _with(lab: Lab, target: Target, key: str, says: Mapping[Claim, str]) -> bool:
-    return sees(lab, target, key, lab.claims.said(says))
+def _value(lab: Lab, claim: Claim, key: str) -> str:
+    return lab.claims.named(key) if claim.tenant else lab.speaker(key)
