@@ -1,6 +1,6 @@
 """The PostgreSQL servers that tests run on, and the databases they get there.
 
-`TENANTRY_TEST_PG` names a private server: `18` (the default, embedded) or `15` (Debian's package).
+`TENANTRY_TEST_PG` names a private server: `18` (the default, embedded), `16` or `17` (from npm), `15` (Debian's package).
 `TENANTRY_TEST_DSN` names, instead, a superuser of a server that is already running.
 """
 
@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tenantry import embedded
+from tests import between
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 SETTINGS = {
@@ -146,8 +147,10 @@ def binaries() -> Path:
             return DEBIAN_15
         case "15":
             raise pytest.UsageError(f"TENANTRY_TEST_PG=15: {DEBIAN_15} is not there; install postgresql-15")
+        case "16" | "17" as between_them:
+            return between.binaries(between_them)
         case other:
-            raise pytest.UsageError(f"TENANTRY_TEST_PG={other}: no such server; say 18 or 15")
+            raise pytest.UsageError(f"TENANTRY_TEST_PG={other}: no such server; say 15, 16, 17 or 18")
 
 
 @cache
