@@ -13,7 +13,7 @@ from tests.servers import Server
 from tests.skills_app import MARKER, A, B, Person, Site, ids_of
 
 embedding: Any = importlib.import_module("app.embedding")
-pytestmark = pytest.mark.pg(">=16")  # pgvector comes with the embedded server; nothing else differs
+pytestmark = pytest.mark.pg(">=18")  # pgvector comes with the embedded server; nothing else differs
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.app_attacker import Attacker
 from tests.servers import Server
 from tests.skills_app import MARKER, B, Site, forget_the_tenant, rows_of
 
-pytestmark = pytest.mark.pg(">=16")  # the application's schema needs pgvector, and nothing else differs
+pytestmark = pytest.mark.pg(">=18")  # the application's schema needs pgvector, and nothing else differs
 
 
 @pytest.fixture(scope="module")

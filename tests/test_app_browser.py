@@ -17,7 +17,7 @@ from tests.chromium import Tab, tab
 from tests.servers import Server
 from tests.skills_app import MARKER, SLUGS, A, B, Site, forget_the_tenant, ids_of, rows_of
 
-pytestmark = [pytest.mark.pg(">=16"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.pg(">=18"), pytest.mark.xdist_group("browser")]
 
 BROWSER = Path(__file__).parent / "browser"
 PICTURES = Path(__file__).parents[1] / "docs" / "how-to"

@@ -334,12 +334,12 @@ def browser() -> Iterator[Tab]:
 
 
 in_browser = [
-    pytest.mark.pg(">=16"),
+    pytest.mark.pg(">=18"),
     pytest.mark.xdist_group("browser"),
 ]  # the same for every server: once is enough
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 @pytest.mark.xdist_group("browser")
 def test_thousands_of_events_in_a_browser(browser: Tab, pages: dict[str, Path]) -> None:
     browser.open(pages["whole"], width=1400)
@@ -357,7 +357,7 @@ def test_thousands_of_events_in_a_browser(browser: Tab, pages: dict[str, Path]) 
     assert 50 < len(rows) < 110
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 @pytest.mark.xdist_group("browser")
 def test_the_keyboard_reaches_every_table(browser: Tab, pages: dict[str, Path]) -> None:
     browser.open(pages["whole"], width=1400)
@@ -373,7 +373,7 @@ def test_the_keyboard_reaches_every_table(browser: Tab, pages: dict[str, Path]) 
     assert regions <= {words for _, words, _ in seen}
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 @pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize(("name", "dark"), [("whole", False), ("whole", True), ("empty", False)])
 def test_it_is_accessible(browser: Tab, pages: dict[str, Path], name: str, dark: bool) -> None:

@@ -17,7 +17,7 @@ from tests import report_samples as samples
 from tests.chromium import Tab, tab
 
 pytestmark = [
-    pytest.mark.pg(">=16"),
+    pytest.mark.pg(">=18"),
     pytest.mark.xdist_group("browser"),
 ]  # the same for every server: once is enough
 

@@ -11,7 +11,7 @@ import pytest
 from tenantry import checks, mutations
 from tenantry.attacks import ATTACKS, DOORS
 
-pytestmark = pytest.mark.pg(">=16")  # no server is asked
+pytestmark = pytest.mark.pg(">=18")  # no server is asked
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "_ext"))
 known_cases: Any = importlib.import_module("known_cases")

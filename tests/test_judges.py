@@ -11,7 +11,7 @@ from tenantry import introspect, planner
 from tests import reference
 from tests.servers import Database
 
-pytestmark = pytest.mark.pg(">=16")  # it reads the catalog, as on any version
+pytestmark = pytest.mark.pg(">=18")  # it reads the catalog, as on any version
 PGRLS = Path(sys.executable).parent / "pgrls"
 # Errors of its that are none here, and which policies they are about; docs/reference/detection.md says why.
 DIFFERENT = {("SEC003", "tenant_isolation"), ("SEC038", "tenant_resolver"), ("SEC038", "audit_read")}

@@ -133,7 +133,7 @@ def _verdicts(test: SelfTest) -> dict[str, str]:
     return {t.mutation: t.verdict for t in test.trials}
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_it_passes_on_what_is_whole_but_for_what_was_not_asked(few: None, server: Server) -> None:
     done = mutations.run(server.dsn, names=("membership", "notes"))
     assert _verdicts(done) == {"writes that no policy checks": "found", "read notes": "found"}
@@ -143,7 +143,7 @@ def test_it_passes_on_what_is_whole_but_for_what_was_not_asked(few: None, server
     assert replace(done, unshown=()).passed
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_a_check_that_finds_nothing_fails_it(
     few: None, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +154,7 @@ def test_a_check_that_finds_nothing_fails_it(
     assert not replace(done, unshown=()).passed
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_an_attack_that_always_holds_fails_it(
     few: None, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +169,7 @@ def test_an_attack_that_always_holds_fails_it(
     assert not replace(done, unshown=()).passed
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_what_is_found_without_being_declared_fails_it(made: Any) -> None:
     two = Mutation(
         "two mistakes", ("GRANT TRUNCATE ON {table} TO {app}", "GRANT TRIGGER ON {table} TO {app}"),
@@ -180,7 +180,7 @@ def test_what_is_found_without_being_declared_fails_it(made: Any) -> None:
     assert trials.try_(made(WORLD), replace(two, also=("grant-trigger",)), "check").verdict == "found"
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_what_cannot_be_tried_fails_it(made: Any) -> None:
     wrong = Mutation("nonsense", ("ALTER TABLE nowhere OWNER TO {app}",), finds=("role-owner",))
     trial = trials.try_(made(WORLD), wrong, "check")
@@ -188,7 +188,7 @@ def test_what_cannot_be_tried_fails_it(made: Any) -> None:
     assert "42P01" in trial.detail
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_what_is_missing_on_this_machine_is_said(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pgbouncer, "PROGRAM", None)
     (pooler,) = (m for m in suite.of("notes") if m.pooler)
@@ -214,7 +214,7 @@ def test_a_claim_is_about_an_attack_an_object_or_both(claim: str, found: str, fi
     assert trials._compared({found}, set(), {claim})[0] == ("found" if fits else "extra")
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_noise_without_a_sabotage_fails_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = replace(
         worlds.kind(WORLD), before=worlds.kind(WORLD).before + "GRANT TRUNCATE ON tasks TO app_user;\n"
@@ -225,7 +225,7 @@ def test_noise_without_a_sabotage_fails_it(server: Server, monkeypatch: pytest.M
     assert said.startswith("grant-truncate tasks: ")
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_nothing_is_left_on_the_server(server: Server) -> None:
     query = b"SELECT datname::text FROM pg_database UNION ALL SELECT rolname::text FROM pg_roles ORDER BY 1"
     with psycopg.connect(server.dsn, autocommit=True) as conn:
@@ -242,7 +242,7 @@ def test_nothing_is_left_on_the_server(server: Server) -> None:
             conn.execute("DROP ROLE no_superuser")
 
 
-@pytest.mark.pg(">=16")
+@pytest.mark.pg(">=18")
 def test_the_command_tells_and_exits(server: Server, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

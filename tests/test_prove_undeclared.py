@@ -451,7 +451,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "claims", "strange"), TEXTS)
-@pytest.mark.pg(">=16")  # no server is asked
+@pytest.mark.pg(">=18")  # no server is asked
 def test_what_a_text_asks_of_the_session(text: str, claims: set[str], strange: str) -> None:
     found = Reader(FUNCTIONS, [QName("public", "members")]).read(text)
     assert {"/".join((c.setting, *c.path)) for c in found.claims} == claims

@@ -7,7 +7,7 @@ import pytest
 from tests.servers import Database
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.pg(">=16")  # the projects bring the embedded server, which is the same on each run
+pytestmark = pytest.mark.pg(">=18")  # the projects bring the embedded server, which is the same on each run
 
 INI = """
 [pytest]

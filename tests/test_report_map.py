@@ -14,7 +14,7 @@ from tenantry.report.formats import ReportFormat, write
 from tenantry.report.layout import FEW, NAMED, Map, lay
 from tests import report_samples as samples
 
-pytestmark = pytest.mark.pg(">=16")  # pure: the same for every server
+pytestmark = pytest.mark.pg(">=18")  # pure: the same for every server
 
 
 @st.composite

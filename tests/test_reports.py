@@ -28,7 +28,7 @@ from tenantry.report.formats import ReportFormat, write
 from tests import npm, reference
 from tests import report_samples as samples
 
-pytestmark = pytest.mark.pg(">=16")  # pure: the same for every server
+pytestmark = pytest.mark.pg(">=18")  # pure: the same for every server
 
 SPEC = ("tenantry.toml", (reference.EXAMPLE / "tenantry.toml").read_text(encoding="utf-8"))
 MIGRATIONS = [

@@ -22,7 +22,7 @@ from tenantry.runtime.asgi import Claim, Header, Known, Named, PathPrefix, Sessi
 from tenantry.runtime.asgi import TenantMiddleware as Asgi
 from tenantry.runtime.wsgi import TenantMiddleware as Wsgi
 
-pytestmark = pytest.mark.pg(">=16")  # no server is asked
+pytestmark = pytest.mark.pg(">=18")  # no server is asked
 
 TENANTS = {
     "acme": Known("t-1"),

@@ -22,7 +22,7 @@ from tenantry import apply, introspect, planner, spec
 from tests import pages
 from tests.servers import Database, Server
 
-pytestmark = pytest.mark.pg(">=16")  # the application and its setting are the same on each server
+pytestmark = pytest.mark.pg(">=18")  # the application and its setting are the same on each server
 
 WANTED = Path(__file__).parent / "unchanged" / "requirements.txt"
 HOME = pages.ROOT / "build" / "unchanged"
