@@ -23,7 +23,7 @@ def configure() -> None:
     if not settings.configured:
         settings.configure(
             DATABASES={"default": {"ENGINE": ENGINE, "NAME": "nowhere"}},
-            INSTALLED_APPS=["tenantry.runtime.django"],
+            INSTALLED_APPS=["django.contrib.contenttypes", "tenantry.runtime.django"],
             ALLOWED_HOSTS=["*"],
             USE_TZ=True,
             ROOT_URLCONF=[],

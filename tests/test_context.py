@@ -408,6 +408,13 @@ def test_the_runtime_signs_each_transaction(signed: tuple[Subject, str]) -> None
         with tenant("first"), conn.pipeline():
             assert count(conn) == 2
             conn.commit()
+        with tenant("first"):
+            assert count(conn) == 2
+            with tenant("second", switch=True):
+                conn.bind_again()
+                assert count(conn) == 1
+            conn.bind_again()
+            assert count(conn) == 2
 
 
 def test_no_other_session_of_the_role_sees_the_value(signed: tuple[Subject, str]) -> None:

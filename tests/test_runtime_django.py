@@ -56,6 +56,11 @@ def database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def dsn(database: Database) -> str:
+    return bound_dsn(database)
+
+
+def bound_dsn(database: Database) -> str:
+    """The application's DSN, with the rows that a test begins with."""
     with database.connect() as connection:
         for statement in adapters.FRESH:
             connection.execute(statement.encode())
@@ -65,10 +70,10 @@ def dsn(database: Database) -> str:
 @pytest.fixture
 def db(dsn: str) -> Iterator[Any]:
     """The default database, on that DSN, in autocommit mode as Django has it."""
-    yield from _default(dsn)
+    yield from default(dsn)
 
 
-def _default(dsn: str, **more: Any) -> Iterator[Any]:
+def default(dsn: str, **more: Any) -> Iterator[Any]:
     before = connections.settings["default"]
     connections.settings["default"] = runtime_django.options(dsn, **more)
     connections["default"] = made = connections.create_connection("default")
@@ -165,7 +170,7 @@ def test_what_goes_to_the_driver_itself_raises_in_autocommit(db: Any) -> None:
 
 
 def test_health_checks_and_reconnects_need_no_scope(dsn: str) -> None:
-    for made in _default(dsn, CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=None, OPTIONS={"assume_role": None}):
+    for made in default(dsn, CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=None, OPTIONS={"assume_role": None}):
         with tenant("a"):
             assert bodies() == A
         made.close_if_unusable_or_obsolete()
@@ -175,13 +180,13 @@ def test_health_checks_and_reconnects_need_no_scope(dsn: str) -> None:
 
 
 def test_an_exempt_role_is_refused(database: Database) -> None:
-    for made in _default(database.dsn):
+    for made in default(database.dsn):
         with pytest.raises(ExemptRole, match="is a superuser"), tenant("a"):
             bodies()
         assert [e.id for e in checks.check_roles(databases=["default"])] == ["tenantry.E004"]
         assert checks.check_roles(databases=[]) == []
         assert made.connection is None
-    for _ in _default(database.dsn, OPTIONS={"tenantry": {"guard": False}}):
+    for _ in default(database.dsn, OPTIONS={"tenantry": {"guard": False}}):
         with tenant("a"):
             assert len(bodies()) == 5  # a superuser sees all
 
@@ -346,7 +351,7 @@ def test_a_new_model_becomes_a_tenant_table(make_db: MakeDatabase, foreign: bool
     isolated = AddTenancy("Shelf", Tenancy(app=app))
     assert isolated.deconstruct() == ("AddTenancy", [], {"model_name": "Shelf", "tenancy": Tenancy(app=app)})
     # Migrations are run by the owner, on Django's own engine.
-    for owner in _default(db.dsn, ENGINE="django.db.backends.postgresql"):
+    for owner in default(db.dsn, ENGINE="django.db.backends.postgresql"):
         states = [ProjectState()]
         tenants.state_forwards("shop", states[0])
         for operation in (shelf, isolated):

@@ -129,13 +129,17 @@ class State:
         if (self.bound is not None and self.bound != wanted) or not self.swept:
             self.swept = False
             sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans() else ()), "COMMIT")
-        self.bound = wanted
         start = (begin,) if begin else ()
-        plain = "" if self.binding.signer else wanted
-        return (*sweep, *start, self.binding.assignment(plain), *self._context(), CUSTOM_PLANS)
+        return (*sweep, *start, *self.again())
+
+    def again(self) -> tuple[str, ...]:
+        """The statements that bind a transaction to the scope of now. Raises NoTenant."""
+        self.bound = self.wanted()
+        plain = "" if self.binding.signer else self.bound
+        return (self.binding.assignment(plain), *self._context(), CUSTOM_PLANS)
 
     def entry(self) -> tuple[str, str] | None:
-        """What follows :meth:`opening` where the tenant is signed: a statement and its parameter; else None.
+        """What follows :meth:`opening` and :meth:`again` where the tenant is signed: a statement and its parameter; else None.
 
         The value is a parameter because every session of the role sees the text of the others' statements.
         """

@@ -91,13 +91,17 @@ class _Scoped:
         elif entry is not None:
             yield from self._open_signed(statements, entry)
         else:
-            self._check_connection_ok()  # type: ignore[attr-defined]
-            self.pgconn.send_query("; ".join(statements).encode())
-            results = yield from generators.execute(self.pgconn)
-            for result in results:
-                if result.status != _DONE:
-                    raise psycopg.errors.error_from_result(result)
+            yield from self._say(statements)
         self.tenantry_state.swept = True
+
+    def _say(self, statements: Sequence[str]) -> PQGen[None]:
+        """One message."""
+        self._check_connection_ok()  # type: ignore[attr-defined]
+        self.pgconn.send_query("; ".join(statements).encode())
+        results = yield from generators.execute(self.pgconn)
+        for result in results:
+            if result.status != _DONE:
+                raise psycopg.errors.error_from_result(result)
 
     def _queue(self, statements: Sequence[str], entry: tuple[str, str] | None) -> PQGen[None]:
         """Into the pipeline, each by itself."""
@@ -161,6 +165,16 @@ class Connection(_Scoped, psycopg.Connection[Row]):
             self._end(b"COMMIT")
         finally:
             self._alone = False
+
+    def bind_again(self) -> None:
+        """Bind the open transaction, if there is one, to the scope of now. For tests, which are one transaction of many."""
+        if self.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+            return
+        with self.lock:
+            self.wait(self._say(self.tenantry_state.again()))
+        if (entry := self.tenantry_state.entry()) is not None:
+            with own_work():
+                psycopg.RawCursor(self).execute(entry[0].encode(), [entry[1]])
 
     def _end(self, statement: bytes) -> None:
         with self.lock:

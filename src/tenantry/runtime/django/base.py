@@ -2,11 +2,14 @@
 
 ``OPTIONS = {"tenantry": {"setting": …, "unscoped": "raise" | "empty", "signer": …, "guard": True}}``. In autocommit mode a
 statement of Django's cursors gets a transaction of its own; what goes to the driver's cursor itself raises.
+
+A ``TestCase`` is one transaction of several tenants. There, and nowhere else, each statement binds it anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +17,9 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured  # type: ignore[import-untyped]
 from django.db.backends.postgresql import base, psycopg_any  # type: ignore[import-untyped]
 
-from tenantry.runtime.binding import Binding, own_work
+from tenantry.runtime.binding import Binding, ends, own_work
+from tenantry.runtime.django.creation import DatabaseCreation
+from tenantry.runtime.django.introspection import DatabaseIntrospection, asks_for_itself
 from tenantry.runtime.guard import guard
 from tenantry.runtime.psycopg import Connection
 
@@ -28,6 +33,9 @@ KEYS = ("setting", "unscoped", "signer", "guard")
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Django has no types
     """A database whose work belongs to the tenant of the scope. Raises NoTenant, MixedTenants and ExemptRole."""
+
+    creation_class = DatabaseCreation
+    introspection_class = DatabaseIntrospection
 
     def __init__(self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         options = dict(settings_dict.get("OPTIONS", {}).get("tenantry", {}))
@@ -83,8 +91,16 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Django has
             usable: bool = super().is_usable()
             return usable
 
+    def check_constraints(self, table_names: Any = None) -> None:
+        with own_work():  # keys are checked whatever the policies say
+            super().check_constraints(table_names)
+
     def _bound(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]
     ) -> Any:
-        with self.wrap_database_errors, self.connection.alone():
+        tested = bool(self.atomic_blocks) and self.atomic_blocks[0]._from_testcase
+        free = asks_for_itself(sql) or (tested and ends(sql))
+        with self.wrap_database_errors, own_work() if free else nullcontext(), self.connection.alone():
+            if tested:
+                self.connection.bind_again()
             return execute(sql, params, many, context)

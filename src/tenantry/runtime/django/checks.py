@@ -24,6 +24,12 @@ def served() -> Sequence[str]:
     return found
 
 
+def guarded(alias: str) -> bool:
+    """Whether nobody connects through that alias whom no policy binds."""
+    connection = connections[alias]
+    return isinstance(connection, DatabaseWrapper) and connection.guarded
+
+
 def check_databases(app_configs: Any = None, **kwargs: Any) -> list[Any]:
     """What the settings alone tell."""
     found = [message for alias in served() for message in _settings(alias)]

@@ -7,12 +7,13 @@ see :mod:`tenantry.runtime.request`. Functions may be given by their dotted name
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings  # type: ignore[import-untyped]
 from django.http import HttpResponse  # type: ignore[import-untyped]
+from django.urls import get_script_prefix, set_script_prefix  # type: ignore[import-untyped]
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]
 
 from tenantry.errors import TenantError
@@ -25,10 +26,11 @@ from tenantry.runtime.request import (
     decide,
     entering,
     host_of,
+    mount,
     named,
     within,
 )
-from tenantry.runtime.scope import Scope, current, entered, no_tenant
+from tenantry.runtime.scope import Scope, current, current_or_none, entered, no_tenant, tenant
 
 
 class TenantMiddleware:
@@ -54,15 +56,31 @@ class TenantMiddleware:
         scope = self._scope(request)
         if isinstance(scope, Refused):
             return _refuse(scope)
-        with scope:
+        with scope, self._mounted(request):
             return _held(self.get_response(request))
 
     async def _answer_async(self, request: Any) -> Any:
         scope = await sync_to_async(self._scope)(request)
         if isinstance(scope, Refused):
             return _refuse(scope)
-        with scope:
+        with scope, self._mounted(request):
             return _held(await self.get_response(request))
+
+    @contextmanager
+    def _mounted(self, native: Any) -> Iterator[None]:
+        """The URLconf sees what follows the part of the path that names the tenant, and ``reverse`` puts it in front."""
+        moved = mount(self._sources, _request(native))
+        if not moved or within(_request(native), self._open):
+            yield
+            return
+        before = get_script_prefix()
+        native.path_info = native.path_info.removeprefix(moved) or "/"
+        native.META["SCRIPT_NAME"] = before.rstrip("/") + moved
+        set_script_prefix(before.rstrip("/") + moved + "/")
+        try:
+            yield
+        finally:
+            set_script_prefix(before)
 
     def _scope(self, native: Any) -> AbstractContextManager[Scope] | Refused:
         request = _request(native)
@@ -75,6 +93,40 @@ class TenantMiddleware:
                 return IMPOSSIBLE
             found: Known | Refused = decide([self._lookup(each) for each in said])
             return found if isinstance(found, Refused) else entering(found, request, self._actor(native))
+
+
+class ActorMiddleware:
+    """After AuthenticationMiddleware: who works is the user whom it found, by primary key."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: Any) -> Any:
+        if iscoroutinefunction(self):
+            return self._answer_async(request)
+        with _acting(_actor(request)):
+            return _held(self.get_response(request))
+
+    async def _answer_async(self, request: Any) -> Any:
+        with _acting(await sync_to_async(_actor)(request)):
+            return _held(await self.get_response(request))
+
+
+def _actor(request: Any) -> str | None:
+    """The user of a request; nobody where there is no tenant whose user it could be."""
+    scope = current_or_none()
+    if scope is None or scope.tenant is None or not request.user.is_authenticated:
+        return None
+    return str(request.user.pk)
+
+
+def _acting(actor: str | None) -> AbstractContextManager[Any]:
+    return nullcontext() if actor is None else tenant(current().tenant or "", actor=actor)
 
 
 def _function(given: Any) -> Callable[..., Any]:
@@ -99,7 +151,7 @@ def _refuse(refused: Refused) -> Any:
 
 def _held(response: Any) -> Any:
     """A streamed response is made after the middleware has returned: each part in the scope of the request."""
-    if getattr(response, "streaming", False):
+    if getattr(response, "streaming", False) and current_or_none() is not None:
         parts = response.streaming_content
         response.streaming_content = (
             _async_parts(parts, current()) if response.is_async else _parts(parts, current())
