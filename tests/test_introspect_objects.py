@@ -116,6 +116,7 @@ def test_roles(rich: Rich) -> None:
         create_db=True,
         replication=False,
         member_of=tuple(sorted(("pg_read_all_data", team))),
+        inherit=False,
     )
     assert roles[team].member_of == ("pg_read_all_data",)
     flags = roles[idle]

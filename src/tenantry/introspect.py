@@ -394,5 +394,7 @@ def _sequences(rows: _Rows, names: _Names, grants: _Grants) -> Iterator[Sequence
 
 
 def _roles(rows: _Rows) -> Iterator[Role]:
-    for name, superuser, bypass_rls, login, create_role, create_db, replication, member_of in rows:
-        yield Role(name, superuser, bypass_rls, login, create_role, create_db, replication, tuple(member_of))
+    for name, superuser, bypass_rls, login, create_role, create_db, replication, inherit, member_of in rows:
+        yield Role(
+            name, superuser, bypass_rls, login, create_role, create_db, replication, tuple(member_of), inherit
+        )

@@ -76,6 +76,7 @@ def _problems(c: Conversion) -> list[str]:
         uniques,
         references,
         isolate,
+        observe,
         audit,
         trailproblems,
         capture,

@@ -79,7 +79,10 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role; ``member_of`` are all roles reachable by SET ROLE, however far."""
+    """A role; ``member_of`` are all roles reachable by SET ROLE, however far.
+
+    ``inherit`` is whether a membership gives it the other role's rights when the grant does not say.
+    """
 
     name: str
     superuser: bool
@@ -89,6 +92,7 @@ class Role:
     create_db: bool
     replication: bool
     member_of: tuple[str, ...] = ()
+    inherit: bool = True
 
 
 @dataclass(frozen=True, slots=True)

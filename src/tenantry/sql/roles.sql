@@ -1,6 +1,6 @@
 -- Roles of the cluster, the predefined ones left out.
--- Yields: name, superuser, bypass_rls, login, create_role, create_db, replication, member_of (every role reached
--- through memberships, predefined ones too); by name.
+-- Yields: name, superuser, bypass_rls, login, create_role, create_db, replication, inherit, member_of (every role
+-- reached through memberships, predefined ones too); by name.
 -- Since PostgreSQL 16 a membership may give neither SET nor INHERIT, and then leads nowhere; before, the names in
 -- the LATERAL subquery mean the columns of "before". The database's owner is in pg_database_owner without a row.
 WITH RECURSIVE memberships AS (
@@ -33,6 +33,7 @@ SELECT
     r.rolcreaterole AS create_role,
     r.rolcreatedb AS create_db,
     r.rolreplication AS replication,
+    r.rolinherit AS inherit,
     coalesce(named.member_of, '{}') AS member_of
 FROM pg_catalog.pg_roles AS r
 LEFT JOIN named ON named.member = r.oid

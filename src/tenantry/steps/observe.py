@@ -64,7 +64,7 @@ def prepare(c: Conversion) -> Iterator[Change]:
     """The role, its members and the recording function, with the self-test; where a table needs them."""
     if not any(pending for _, pending in _policed(c)):
         return
-    grants = tuple(f"GRANT {quote(ROLE)} TO {quote(name)}" for name in members(c))
+    grants = tuple(f"GRANT {quote(ROLE)} TO {quote(name)}{_inheriting(c, name)}" for name in members(c))
     tables = [table.qname for table, pending in _policed(c) if pending]
     # Another database may have made the role: it is not enough that it is there.
     ready = " AND ".join([verify.role(ROLE), *(verify.inherits(name, ROLE) for name in members(c))])
@@ -94,6 +94,19 @@ def prepare(c: Conversion) -> Iterator[Change]:
         verify=verify.query("pg_catalog.to_regprocedure('tenantry.observe(text)') IS NOT NULL"),
         revert=("DROP FUNCTION IF EXISTS tenantry.observe(text)",),
     )
+
+
+def problems(c: Conversion) -> Iterator[str]:
+    """Before PostgreSQL 16, no membership exempts a role that inherits nothing: it would be shut out at once."""
+    if c.catalog.server.version < 160000 and any(pending for _, pending in _policed(c)):
+        for name in members(c):
+            if not c.catalog.roles_by_name[name].inherit:
+                yield f"role {name}: is NOINHERIT, and {ROLE} could not show it every row until the cut-over; ALTER ROLE {quote(name)} INHERIT first, or use the profile transactional"
+
+
+def _inheriting(c: Conversion, name: str) -> str:
+    """What has a role that inherits nothing inherit this all the same."""
+    return "" if c.catalog.roles_by_name[name].inherit else " WITH INHERIT TRUE"
 
 
 def _self_test(c: Conversion) -> str:
