@@ -275,6 +275,7 @@ FUNCTIONS = {
     ),
     "fails": ("BEGIN RETURN 1 / 0; END", "INVOKER", "error"),
     "counts, and each tenant its own": ("BEGIN RETURN (SELECT count(*) FROM notes); END", "INVOKER", "held"),
+    "draws lots": ("BEGIN RETURN 1000000000 * random(); END", "INVOKER", "skipped"),
     "counts everybody's": ("BEGIN RETURN (SELECT count(*) FROM notes); END", "DEFINER", "breached"),
 }
 
@@ -290,6 +291,15 @@ def test_a_function_is_judged_by_what_it_tells(shared: Database, name: str) -> N
         assert opened(shared, "worlds")["told(text)"].status == status
     finally:
         run(shared, "DROP FUNCTION told(text)")
+
+
+@pytest.mark.parametrize(("tenants", "status"), [("notes", "breached"), ("generate_series(1, 2)", "skipped")])
+def test_results_of_chance_are_judged_by_their_number(shared: Database, tenants: str, status: str) -> None:
+    run(shared, f"CREATE VIEW seen AS SELECT random() AS lot FROM {tenants}", "GRANT SELECT ON seen TO {app}")
+    try:
+        assert opened(shared, "worlds")["seen"].status == status
+    finally:
+        run(shared, "DROP VIEW seen")
 
 
 def test_every_attack_has_a_sabotage_case() -> None:

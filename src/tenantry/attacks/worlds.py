@@ -31,6 +31,7 @@ REPAIR = ("DROP MATERIALIZED VIEW sabotage",)
 
 _PATIENCE = {"statement_timeout": "60s", "lock_timeout": "1s"}
 # Of a function: it may not, or it says no, as RAISE does by itself or under the code for a bad parameter.
+_AGAIN = 8  # times that something is asked once more in one world: chance that agrees so often is none
 _REFUSALS = ("42501", "P0001", "22023")
 
 
@@ -45,13 +46,17 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An output before and after, for one observer, and how many rows were taken away between; ``stuck``: or why not."""
+    """An output before and after, for one observer, and how many rows were taken away between; ``stuck``: or why not.
+
+    ``restless``: it differs each time, whatever rows there are (chance, a clock, a sequence), so it tells nothing.
+    """
 
     observer: str
     before: Result
     after: Result
     removed: int  # of a table, its own
     stuck: str = ""
+    restless: bool = False
 
 
 def run(lab: Lab, reach: Reach) -> Iterator[Outcome]:
@@ -142,13 +147,36 @@ def _watched(
         removed = _remove(lab, run_, gone)
         views = _refresh(reach, run_)
         after = _snapshot(lab, run_, outputs, observer)
+        restless = _restless(lab, run_, before, after, observer)
     for output in outputs:
         # A table shows its own rows; a view or function may show anybody's.
         mine = {output.label: removed[output.label]} if output.label in removed else removed
         mine |= {output.label: views[output.label]} if output.label in views else {}
         stuck = next((f"{name}: {r.sqlstate} {r.message}" for name, r in mine.items() if r.sqlstate), "")
         rows = sum(r.rows for name, r in mine.items() if name in removed)
-        yield output, Seen(observer, before[output], after[output], rows, stuck)
+        yield output, Seen(observer, before[output], after[output], rows, stuck, output in restless)
+
+
+def _restless(
+    lab: Lab, run_: Run, before: Mapping[Output, Result], after: Mapping[Output, Result], observer: str
+) -> set[Output]:
+    """Those that differ, and differ again where nothing was taken away. A number of rows that stays counts all the same."""
+    doubted = [output for output in after if _differ(before[output], after[output])]
+    seen = {output: [after[output]] for output in doubted}
+    for _ in range(_AGAIN if doubted else 0):
+        for output, result in _snapshot(lab, run_, doubted, observer).items():
+            seen[output].append(result)
+    return {
+        output
+        for output, results in seen.items()
+        if any(_differ(results[0], r) for r in results)
+        and (len({_size(r) for r in results}) > 1 or _size(before[output]) == _size(results[0]))
+    }
+
+
+def _size(result: Result) -> tuple[str, object]:
+    """The part of a result that chance seldom changes: the error, or how many rows."""
+    return result.sqlstate, result.first[0] if result.first else None
 
 
 def _snapshot(lab: Lab, run_: Run, outputs: Sequence[Output], observer: str) -> Mapping[Output, Result]:
@@ -205,7 +233,7 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
     base = Outcome(NAME, label, "held", tries, removed > 0, cells=(Cell("tenant", "held"),))
     for output, seen in found.items():
         for one in seen:
-            if _differs(one):
+            if _differ(one.before, one.after) and not one.restless:
                 told = f"{_told(one.before)} before and {_told(one.after)} after every row of another tenant was removed"
                 sql = lab.replay(at.tenant(one.observer), output.query)
                 cells = (Cell("tenant", "breached"),)
@@ -222,16 +250,19 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
     if stuck:
         told = f"could not look: rows of another tenant could not be taken away from {stuck}"
         return replace(base, status="error", detail=told, cells=())
+    if any(s.restless for seen in found.values() for s in seen):
+        told = "gives another result each time, with the same rows: what it tells of them cannot be compared"
+        return replace(base, status="skipped", detail=told, cells=())
     if not removed:
         told = "no row of another tenant to remove: judged by the plan and the policies"
         return replace(base, status="skipped", detail=told, cells=())
     return base
 
 
-def _differs(seen: Seen) -> bool:
-    if _unclear(seen.before) or _unclear(seen.after):
+def _differ(one: Result, other: Result) -> bool:
+    if _unclear(one) or _unclear(other):
         return False
-    return (seen.before.sqlstate, seen.before.first) != (seen.after.sqlstate, seen.after.first)
+    return (one.sqlstate, one.first) != (other.sqlstate, other.first)
 
 
 def _unclear(result: Result) -> bool:
