@@ -24,9 +24,11 @@ CREATE TABLE tags (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note_id int 
 INSERT INTO tags (note_id) VALUES (1), (2), (3), (NULL);
 CREATE TABLE owners (team text, tenant text);
 INSERT INTO owners VALUES ('acme', '1'), ('nobody', '7');
+CREATE TABLE seats (team text, tenant text);
+INSERT INTO seats VALUES ('acme', '2'), ('acme', '2'), ('nobody', '1'), ('nobody', '2');
 """.strip().split(";\n")
 
-OWNERS = '[tables.owners]\nscope = "ignored"\n'
+OWNERS = '[tables.owners]\nscope = "ignored"\n[tables.seats]\nscope = "ignored"\n'
 
 
 @pytest.fixture
@@ -62,6 +64,7 @@ SOURCES = {
     "column": ('{ column = "team", matches = "slug" }', 2),
     "column with new tenants": ('{ column = "team", matches = "slug", create = true }', 1),
     "mapping": ('{ mapping = "owners", on = { team = "team" }, tenant = "tenant" }', 2),
+    "mapping to several": ('{ mapping = "seats", on = { team = "team" }, tenant = "tenant" }', 2),
     "expression that is NULL": ("""{ expression = "case when team <> 'nobody' then '1' end" }""", 2),
     "expression that gives an unknown tenant": ("""{ expression = "coalesce(team, '1') || ''" }""", 2),
 }
@@ -76,6 +79,31 @@ def test_a_source_that_leaves_rows_over(db: Database, source: str, profile: Prof
     assert "nothing was changed" in message
     assert f"notes: its backfill source yields no tenant for {left} row{'s' if left > 1 else ''}" in message
     assert "tags:" not in message
+
+
+@every_profile
+def test_rows_of_a_source_that_say_the_same_are_no_question(db: Database, profile: Profile) -> None:
+    runs.do(db, "UPDATE notes SET team = 'acme'")
+    seats = '{ mapping = "seats", on = { team = "team" }, tenant = "tenant" }'
+    apply(
+        db.dsn, planned(db, OWNERS + tenant("notes", seats) + tenant("tags", '{ constant = "2" }'), profile)
+    )
+    assert runs.query(db, "SELECT DISTINCT tenant_id FROM notes") == "2"
+
+
+@every_profile
+def test_a_row_with_several_parents_is_left_over(db: Database, profile: Profile) -> None:
+    runs.do(
+        db,
+        "UPDATE notes SET team = 'acme' WHERE team IS NULL",
+        "ALTER TABLE tags ADD team text DEFAULT 'acme'",
+    )
+    toml = (
+        OWNERS
+        + tenant("notes", '{ constant = "1" }')
+        + tenant("tags", '{ parent = "notes", on = { team = "team" } }')
+    )
+    assert "tags: its backfill source yields no tenant for 4 rows" in refused(db, planned(db, toml, profile))
 
 
 @every_profile
@@ -127,7 +155,9 @@ def test_a_tenant_column_that_names_an_unknown_tenant(db: Database, profile: Pro
 def test_a_mapping_that_gives_a_row_two_tenants(db: Database, profile: Profile) -> None:
     runs.do(db, "INSERT INTO owners VALUES ('acme', '2')")
     toml = OWNERS + tenant("notes", SOURCES["mapping"][0]) + tenant("tags", '{ constant = "1" }')
-    assert "more than one row" in refused(db, planned(db, toml, profile))
+    message = refused(db, planned(db, toml, profile))
+    assert "notes: its backfill source yields no tenant for 3 rows" in message
+    assert "A source that leads to several tenants yields none." in message
 
 
 @every_profile

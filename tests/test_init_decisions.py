@@ -113,7 +113,9 @@ def test_a_table_without_a_way_to_a_tenant_is_asked_about_and_mappings_are_offer
     assert sources(people, members)["people"] == {"scope": "undecided"}
     made = catalog(ORGS, people, members, *(of_org(f"f{n}") for n in range(9)))
     mapping = '{ mapping = "members", on = { id = "person" }, tenant = "organization_id" }'
-    assert f"backfill = {mapping}" in comments(init.draft(made).text, "people")
+    said = comments(init.draft(made).text, "people")
+    assert f"backfill = {mapping}" in said
+    assert "the one tenant that members gives it; refused where it gives a row several" in said
 
 
 def test_a_parent_in_a_partition_is_its_root() -> None:

@@ -186,7 +186,7 @@ def check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) ->
     if problems:
         raise ApplyError(
             "\n  - ".join(["rows would be left without a tenant; nothing was changed:", *problems])
-            + "\nCorrect those rows, or decide on another `backfill` for the table in the spec and run "
+            + "\nA source that leads to several tenants yields none. Correct those rows, or decide on another `backfill` for the table in the spec and run "
             "`tenantry plan` again."
         )
 

@@ -92,7 +92,7 @@ class Backfill:
     (first item) through the placeholders ``%(first)s`` and ``%(last)s``, tids like ``(0,0)``, last excluded;
     every other percent sign in it is doubled. ``%(turns)s`` and ``%(turn)s`` pick every n-th row of each block: later
     turns find the room that earlier ones freed in the same block, so that fewer index entries are written (HOT).
-    ``unresolved`` counts the rows for which the source yields no tenant; asked before anything changes.
+    ``unresolved`` counts the rows for which the source yields no tenant, or several; asked before anything changes.
     ``before`` and ``after`` surround the update in the same transaction (trigger policy).
     ``foreign_rows`` counts the rows whose tenant the source does not give any more: a revert would lose them.
     Empty where the column was there before: it stays.

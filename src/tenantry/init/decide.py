@@ -204,8 +204,9 @@ class Decisions:
             more = self._keys(table, self.here.tenancy.column, filled=True)
             yield Choice("each tenant has rows of its own", (*lines, *more))
         for mapping in self.parents.mappings(table, self._mapped):
+            several = "" if mapping.single else "; refused where it gives a row several"
             yield Choice(
-                f"each row belongs to the one tenant that {mapping.table} gives it",
+                f"each row belongs to the one tenant that {mapping.table} gives it{several}",
                 (entry("scope", "tenant"), Entry(("backfill",), mapping.source)),
             )
 

@@ -45,10 +45,11 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A table that joins rows to tenants, such as memberships."""
+    """A table that joins rows to tenants, such as memberships. ``single``: one row of it for each at most."""
 
     table: str
     source: str
+    single: bool
 
 
 class Parents:
@@ -125,6 +126,7 @@ class Parents:
                 yield Mapping(
                     display(other.qname),
                     f"{{ mapping = {string(name)}, on = {on}, tenant = {string(column)} }}",
+                    any(i.plain and i.valid and i.key_columns == fk.columns for i in other.indexes),
                 )
 
 

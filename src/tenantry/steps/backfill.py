@@ -90,8 +90,9 @@ def _pair_problems(
             yield f"{name}: backfill on: {spell(other)} has no column {there!r}; correct the name"
 
 
-def _unique(table: Table, column: str) -> bool:
-    return any(i.plain and i.valid and i.key_columns == (column,) for i in table.indexes)
+def _unique(table: Table, *columns: str) -> bool:
+    """Whether no two rows of a table have the same values in all of these columns."""
+    return any(i.plain and i.valid and set(i.key_columns) <= set(columns) for i in table.indexes)
 
 
 def _ordered(c: Conversion) -> list[TenantTable]:
@@ -168,7 +169,9 @@ def expression(c: Conversion, table: TenantTable, alias: str) -> str:
             return f"(SELECT {quoted(target, 'p')} FROM {qualified(parent)} p WHERE {where})"
         case FromMapping(mapping=mapping, on=on, tenant=tenant):
             where = _where(on, "m", alias)
-            return f"(SELECT m.{quote(tenant)}::{c.type} FROM {qualified(mapping)} m WHERE {where})"
+            # Several rows that say the same are no question.
+            one = "" if _unique(c.catalog.by_name[mapping], *on.values()) else "DISTINCT "
+            return f"(SELECT {one}m.{quote(tenant)}::{c.type} FROM {qualified(mapping)} m WHERE {where})"
         case FromExpression(expression=text):
             # The expression may end in a comment.
             return f"({text}\n)::{c.type}"
@@ -283,7 +286,17 @@ def _yields(c: Conversion, table: TenantTable, alias: str) -> str:
             above = alias + "p"
             pairs = link(c, table.table, parent, on) or {}
             yields = "true" if parent == c.tenants else f"({_resolved(c, root, above)})"
-            return f"(SELECT {yields} FROM {qualified(parent)} {above} WHERE {_where(pairs, above, alias)})"
+            rest = f"FROM {qualified(parent)} {above} WHERE {_where(pairs, above, alias)}"
+            if _unique(c.catalog.by_name[parent], *pairs.values()):
+                return f"(SELECT {yields} {rest})"
+            return f"CASE WHEN (SELECT count(*) {rest}) = 1 THEN (SELECT {yields} {rest}) END"
+        case FromMapping(mapping=mapping, on=on, tenant=tenant):
+            known = _known(c, expression(c, table, alias))
+            if _unique(c.catalog.by_name[mapping], *on.values()):
+                return known
+            row = f"pg_catalog.concat('=', m.{quote(tenant)})"  # counts NULL too
+            rest = f"FROM {qualified(mapping)} m WHERE {_where(on, 'm', alias)}"
+            return f"CASE WHEN (SELECT count(DISTINCT {row}) {rest}) = 1 THEN {known} END"
         case _:
             return _known(c, expression(c, table, alias))
 
