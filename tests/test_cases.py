@@ -206,7 +206,8 @@ _ORDER = list(_STAGES)
 
 def _check_order(subject: Subject, plan: Plan) -> None:
     labels = {display(table.qname) for table, _ in subject.tenant_tables(subject.before)}
-    steps = [step for step in plan if step.object in labels]
+    # Triggers that capture are there from the hardening on, and need to read then what leads to a tenant.
+    steps = [s for s in plan if s.object in labels and not s.id.endswith(".capture.columns")]
     if plan.profile == "online":
         _check_sorted(steps)
         return

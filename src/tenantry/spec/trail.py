@@ -90,7 +90,9 @@ class Audit(Model):
         default=(), description="For extended: the actions that log() takes; left out, any well-formed one."
     )
     capture: tuple[ShortCapture, ...] = Field(
-        default=(), description="For extended: tables whose row changes are recorded by triggers."
+        default=(),
+        description="For extended: tables whose row changes are recorded by triggers, each event for the row's tenant; "
+        "behind a parent (scope through) for the parent's, as far as the transaction sees it.",
     )
     ddl: Literal["open", "guarded"] = Field(
         default="open",

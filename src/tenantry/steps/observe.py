@@ -56,6 +56,8 @@ def members(c: Conversion) -> list[str]:
         # Granted to PUBLIC, any login may be the application.
         if (role.login and "" in found) or _ALL_TABLES & set(role.member_of):
             found.add(role.name)
+    # Nobody logs in as these: they read what the plan lets them, and no application of today.
+    found -= {c.spec.roles.resolver, *((c.spec.audit.owner,) if c.spec.audit is not None else ())}
     known = [r for r in c.catalog.roles if r.name in found]
     return [r.name for r in known if not r.superuser and not r.bypass_rls]
 

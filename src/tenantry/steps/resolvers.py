@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from tenantry import ddl, verify
 from tenantry.catalog import Column, Function, Policy
 from tenantry.conversion import Conversion, loose
-from tenantry.names import QName, columns, display, fit, qualified, quote, spell
+from tenantry.names import QName, display, fit, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Resolver, Spec
 from tenantry.steps.backfill import link
-from tenantry.steps.rights import readable_columns
+from tenantry.steps.rights import reading, usage
 
 POLICY = "tenant_resolver"
 CONFIG = ("search_path=pg_catalog, pg_temp",)
@@ -232,17 +232,10 @@ def _role(c: Conversion) -> Iterator[Change]:
 
 
 def _usage(c: Conversion, found: list[LookUp], phase: Phase) -> Iterator[Change]:
-    role = c.spec.roles.resolver
     schemas = {name.schema for look in found for name, _ in look.reads}
     for schema in c.catalog.schemas:
-        if schema.name in schemas and "USAGE" not in schema.privileges("") | schema.privileges(role):
-            yield Change(
-                id=f"{phase}.schema.{schema.name}.{role}", phase=phase, object=schema.name,
-                why="Without it the resolvers find no table.",
-                apply=(ddl.grant("SCHEMA", quote(schema.name), ["USAGE"], role),),
-                verify=verify.query(verify.schema_usage(schema.name, role)),
-                revert=(ddl.revoke("SCHEMA", quote(schema.name), ["USAGE"], role),),
-            )  # fmt: skip
+        if schema.name in schemas:
+            yield from usage(schema, c.spec.roles.resolver, phase, "Without it the resolvers find no table.")
 
 
 def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Change]:
@@ -265,20 +258,8 @@ def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Chan
 
 def _columns(c: Conversion, name: QName, names: tuple[str, ...], phase: Phase) -> Iterator[Change]:
     role = c.spec.roles.resolver
-    table = c.catalog.by_name.get(name)
-    held = readable_columns(table, role) if table is not None else set()
-    missing = [n for n in names if n not in held]
-    if missing:
-        select = [f"SELECT ({columns(missing)})"]
-        yield Change(
-            id=f"{phase}.{display(name)}.resolver.columns",
-            phase=phase,
-            object=display(name),
-            why=f"{role} reads {', '.join(names)} of {display(name)}, and no other column.",
-            apply=(ddl.grant("TABLE", qualified(name), select, role),),
-            verify=verify.query(verify.column_privileges(name, role, "SELECT", names, ())),
-            revert=(ddl.revoke("TABLE", qualified(name), select, role),),
-        )
+    why = f"{role} reads {', '.join(names)} of {display(name)}, and no other column."
+    yield from reading(name, c.catalog.by_name.get(name), role, names, phase, "resolver", why)
 
 
 def _function(c: Conversion, look: LookUp, phase: Phase) -> Iterator[Change]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
-from tenantry.catalog import Grant, Table, View
+from tenantry.catalog import Grant, Schema, Table, View
 from tenantry.catalog import Sequence as CatalogSequence
-from tenantry.names import QName, qualified, quote
+from tenantry.names import QName, columns, display, qualified, quote
+from tenantry.plan import Change, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,36 @@ def readable_columns(table: Table, role: str) -> set[str]:
     if "SELECT" in table.privileges(role):
         return {column.name for column in table.columns}
     return {g.column for g in table.column_grants if g.role == role and "SELECT" in g.privileges and g.column}
+
+
+def reading(
+    name: QName, known: Table | None, role: str, names: Sequence[str], phase: Phase, purpose: str, why: str
+) -> Iterator[Change]:
+    """Let a role that nobody logs in as read some columns, and no other."""
+    held = readable_columns(known, role) if known is not None else set()
+    missing = [n for n in names if n not in held]
+    if missing:
+        select = [f"SELECT ({columns(missing)})"]
+        yield Change(
+            id=f"{phase}.{display(name)}.{purpose}.columns",
+            phase=phase,
+            object=display(name),
+            why=why,
+            apply=(ddl.grant("TABLE", qualified(name), select, role),),
+            verify=verify.query(verify.column_privileges(name, role, "SELECT", names, ())),
+            revert=(ddl.revoke("TABLE", qualified(name), select, role),),
+        )
+
+
+def usage(schema: Schema, role: str, phase: Phase, why: str) -> Iterator[Change]:
+    """Let a role find what is in a schema."""
+    if "USAGE" not in schema.privileges("") | schema.privileges(role) and schema.owner != role:
+        yield Change(
+            id=f"{phase}.schema.{schema.name}.{role}", phase=phase, object=schema.name, why=why,
+            apply=(ddl.grant("SCHEMA", quote(schema.name), ["USAGE"], role),),
+            verify=verify.query(verify.schema_usage(schema.name, role)),
+            revert=(ddl.revoke("SCHEMA", quote(schema.name), ["USAGE"], role),),
+        )  # fmt: skip
 
 
 def _missing(
