@@ -291,7 +291,7 @@ def test_a_real_database_with_tenants(shop: Catalog) -> None:
             "scope": "tenant",
             "backfill": "undecided",
             "triggers": "undecided",
-            "policies": {"mine": "undecided"},
+            "policies": {"mine": "drop"},
         },
         "projects": {"scope": "tenant", "unique": {"projects_name_key": "tenant"}},
         "settings": {"scope": "tenant", "primary_key": "undecided"},

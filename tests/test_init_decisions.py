@@ -223,9 +223,21 @@ def test_triggers_matter_only_where_rows_are_filled() -> None:
     assert found == {"filled": {"scope": "tenant"}}
 
 
-def test_policies_are_asked_about_but_for_our_own() -> None:
-    policies = tuple(Policy(name, True, "all", (), "true", None) for name in ("mine", "tenant_isolation"))
-    assert drafted(replace(USERS, policies=policies))["tables"]["users"]["policies"] == {"mine": "undecided"}
+def test_policies_are_asked_about_but_for_our_own_and_those_that_cannot_stay() -> None:
+    policies = (
+        Policy("everybody", True, "all", (), "true", None),
+        Policy("staff", True, "all", ("staff",), "true", None),
+        Policy("narrow", False, "all", (), "true", None),
+        Policy("tenant_isolation", True, "all", (), "true", None),
+    )
+    said = {"everybody": "drop", "staff": "undecided", "narrow": "undecided"}
+    assert drafted(replace(USERS, policies=policies))["tables"]["users"]["policies"] == said
+    # Where it is not sure that the table is isolated, all are open.
+    sessions = replace(table("sessions", "token text!"), policies=policies)
+    open_ = drafted(sessions)["tables"]["sessions"]
+    assert (open_["scope"], set(open_["policies"].values())) == ("undecided", {"undecided"})
+    there = drafted(replace(ORGS, policies=policies), *(of_org(f"f{n}") for n in range(9)))
+    assert there["tenancy"]["policies"] == said
 
 
 # What is not converted, roles, and the trail

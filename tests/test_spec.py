@@ -128,12 +128,14 @@ def test_an_empty_file_is_a_spec_of_defaults() -> None:
 def test_every_undecided_key_is_listed() -> None:
     read = spec.parse(
         '[tenancy]\ntenants = "undecided"\n'
+        '[tenancy.policies]\np = "undecided"\n'
         '[tables.a]\nscope = "undecided"\npolicies.p = "undecided"\n'
         '[tables."s.b"]\nscope = "tenant"\nbackfill = "undecided"\nprimary_key = "undecided"\n'
         'triggers = "undecided"\nunique."odd.key" = "undecided"\nunique.k = "tenant"\n'
     )
     assert read.undecided == (
         "tenancy.tenants",
+        "tenancy.policies.p",
         "tables.a.scope",
         "tables.a.policies.p",
         'tables."s.b".backfill',

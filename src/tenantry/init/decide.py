@@ -95,7 +95,7 @@ class Decisions:
         else:
             why = evidence.reference_like(self.catalog, table) or "no foreign key leads from it to a tenant"
             yield self._question(table, why)
-        yield from keys.policies(table)
+        yield from keys.policies(table, isolated=table.qname in self.owned and table.qname not in self.doubts)
 
     def _question(self, table: Table, why: str) -> Entry:
         if self.mode is Mode.UNDECIDED:  # the choices depend on what is open

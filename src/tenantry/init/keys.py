@@ -52,12 +52,22 @@ def uniques(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
             yield entry(("unique", unique.name), "tenant", note=what)
 
 
-def policies(table: Table) -> Iterator[Entry]:
-    """Each policy that is there already; a permissive one beside the tenant's own would let rows through."""
+def policies(table: Table, *, isolated: bool) -> Iterator[Entry]:
+    """Each policy that is there already; a permissive one beside the tenant's own would let rows through.
+
+    One for PUBLIC reaches every role, so that where the table is ``isolated`` for certain only one answer is left.
+    """
     for policy in table.policies:
-        if policy.name != POLICY:
+        if policy.name == POLICY:
+            continue
+        key = ("policies", policy.name)
+        if isolated and policy.permissive and not policy.roles:
+            yield entry(
+                key, "drop", f"{_describe(policy)}. Kept, it would let rows through beside {POLICY}."
+            )
+        else:
             yield undecided(
-                ("policies", policy.name),
+                key,
                 f'{_describe(policy)}. "drop" it, or "keep" it beside {POLICY}'
                 " (a permissive one must not apply to the application's role then).",
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tenantry.counts import counted
 from tenantry.evidence.tables import left_alone
+from tenantry.init import keys
 from tenantry.init.decide import DEFAULT_TENANT
 from tenantry.init.drafts import Entry, TableDraft
 from tenantry.init.situation import Mode, Situation
@@ -32,7 +33,8 @@ def text(situation: Situation, drafts: Sequence[TableDraft]) -> str:
 
 def _head(s: Situation, drafts: Sequence[TableDraft]) -> Iterator[str]:
     server = s.catalog.server
-    open_ = sum(e.undecided for d in drafts for e in d.entries) + (s.tenancy.tenants is None)
+    entries = [*_policies(s), *(e for d in drafts for e in d.entries)]
+    open_ = sum(e.undecided for e in entries) + (s.tenancy.tenants is None)
     yield from comment(
         f"Drafted by `tenantry init` from database {server.database} (PostgreSQL {server.version // 10000}.{server.version % 10000})."
         " Names, types, keys and the server's estimates were read; no row was."
@@ -68,6 +70,8 @@ def _tenancy(s: Situation) -> Iterator[str]:
     if elsewhere:
         yield from comment(f"Not in the list, so not touched: {elsewhere}.")
     yield f"schemas = {strings(s.schemas)}"
+    for policy in _policies(s):
+        yield from _entry(policy)
     if tenancy.mode is Mode.SINGLE:
         yield ""
         yield from comment("The tenant that every existing row goes to. Give it the id, name and slug that you want;"
@@ -76,6 +80,12 @@ def _tenancy(s: Situation) -> Iterator[str]:
         yield f"id = {string(DEFAULT_TENANT)}"
         yield 'name = "Default"'
         yield 'slug = "default"'
+
+
+def _policies(s: Situation) -> list[Entry]:
+    """What becomes of policies that the tenants table has."""
+    table = s.catalog.by_name.get(s.tenancy.tenants) if s.tenancy.tenants else None
+    return [*keys.policies(table, isolated=True)] if table is not None else []
 
 
 def _elsewhere(s: Situation) -> str:

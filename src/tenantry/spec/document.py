@@ -61,6 +61,9 @@ class Tenancy(Model):
         default=("public",), min_length=1, description="The schemas to convert; no other is touched."
     )
     default: Tenant | None = Field(default=None, description="A tenant to create, for existing rows.")
+    policies: Mapping[str, Literal["drop", "keep", "undecided"]] = Field(
+        default_factory=dict, description="What becomes of policies that the tenants table has, by name."
+    )
 
     @property
     def undecided(self) -> bool:
@@ -161,6 +164,9 @@ class Spec(Model):
 def _undecided(spec: Spec) -> Iterator[str]:
     if spec.tenancy.undecided:
         yield "tenancy.tenants"
+    yield from (
+        tomltext.path("tenancy", "policies", k) for k, p in spec.tenancy.policies.items() if p == UNDECIDED
+    )
     for name, rule in spec.tables.items():
         table = ("tables", names.spell(name))
         for key in ("scope", "backfill", "primary_key", "triggers"):

@@ -7,7 +7,7 @@ a text key needs no cast. Partitions and inheritance children can be read direct
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tenantry import ddl, verify
 from tenantry.catalog import Policy, Table
@@ -45,13 +45,17 @@ def problems(c: Conversion) -> Iterator[str]:
         of = f" of {spell(table.partition_of)}" if table.partition_of else ""
         yield from _policy_problems(c, table, rule, of)
         yield from _through_problems(c, table, rule)
-    for name, _ in _platform(c):
+    for name, _, decisions in _platform(c):
         known = c.catalog.by_name.get(name)
         for policy in known.policies if known is not None else ():
-            if _is_ours(c, policy):
+            decision = decisions.get(policy.name)
+            if _is_ours(c, policy) or decision == "drop":
                 continue
-            if policy.permissive and _reaches(c, policy):
-                yield _too_wide(name, policy)
+            if decision == UNDECIDED:
+                yield f'{spell(name)}: policy {policy.name} is already there; set tenancy.policies.{policy.name} = "drop" or "keep"'
+            elif policy.permissive and _reaches(c, policy):
+                way = f'set tenancy.policies.{policy.name} = "drop"' if name == c.tenants else "drop it"
+                yield _too_wide(name, policy, way)
 
 
 def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> Iterator[str]:
@@ -62,7 +66,7 @@ def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> I
         if decision == UNDECIDED:
             yield f'{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = "drop" or "keep"'
         elif decision == "keep" and policy.permissive and _reaches(c, policy):
-            yield _too_wide(table.qname, policy)
+            yield _too_wide(table.qname, policy, f'set policies.{policy.name}{of} = "drop"')
 
 
 def _is_ours(c: Conversion, policy: Policy) -> bool:
@@ -75,8 +79,8 @@ def _is_ours(c: Conversion, policy: Policy) -> bool:
     )
 
 
-def _too_wide(table: QName, policy: Policy) -> str:
-    return f"{spell(table)}: policy {policy.name} is permissive and would let rows through beside {POLICY}; drop it, make it RESTRICTIVE, or give it to another role"
+def _too_wide(table: QName, policy: Policy, way: str) -> str:
+    return f"{spell(table)}: policy {policy.name} is permissive and would let rows through beside {POLICY}; {way}, make it RESTRICTIVE, or give it to another role"
 
 
 def _reaches(c: Conversion, policy: Policy) -> bool:
@@ -130,7 +134,7 @@ def tables(c: Conversion) -> Iterator[Change]:
     for table in (t for root in c.roots for t in reversed(c.members(root))):
         using = _comparison(c, table.column)
         yield from _isolate(
-            c, table.table, using, expected(c, table.column), Phase.ENFORCE, table.rule, table
+            c, table.table, using, expected(c, table.column), Phase.ENFORCE, table.rule.policies, table
         )
 
 
@@ -149,22 +153,26 @@ def through(c: Conversion) -> Iterator[Change]:
         where = [f"{alias}.{quote(b)} = {own}.{quote(a)}" for a, b in pairs.items()]
         where.append(f"{alias}.{_comparison(c, parent.column)}")
         using = f"EXISTS (SELECT 1 FROM {qualified(rule.parent)} {alias} WHERE {' AND '.join(where)})"
-        yield from _isolate(c, table, using, (), Phase.HARDEN, rule, None)
+        yield from _isolate(c, table, using, (), Phase.HARDEN, rule.policies, None)
 
 
-def _platform(c: Conversion) -> list[tuple[QName, str]]:
-    """The tables of the platform, each with the column that holds the tenant."""
-    pairs = [(c.tenants, c.spec.tenancy.key)]
+def _platform(c: Conversion) -> list[tuple[QName, str, Mapping[str, str]]]:
+    """The tables of the platform, each with the column that holds the tenant, and what becomes of its policies."""
+    found: list[tuple[QName, str, Mapping[str, str]]] = [
+        (c.tenants, c.spec.tenancy.key, c.spec.tenancy.policies)
+    ]
     if c.spec.audit is not None:
-        pairs.append((c.spec.audit.table, "tenant_id"))
-    return pairs
+        found.append((c.spec.audit.table, "tenant_id", {}))
+    return found
 
 
 def platform(c: Conversion) -> Iterator[Change]:
     """Isolate the tenants table and the trail: a tenant sees its own row and its own events."""
-    for name, column in _platform(c):
+    for name, column, decisions in _platform(c):
         table = c.catalog.by_name.get(name) or Table(name.schema, name.name, "table", "", ())
-        yield from _isolate(c, table, _comparison(c, column), expected(c, column), Phase.HARDEN, None, None)
+        yield from _isolate(
+            c, table, _comparison(c, column), expected(c, column), Phase.HARDEN, decisions, None
+        )
 
 
 def notes(c: Conversion) -> Iterator[str]:
@@ -203,12 +211,12 @@ def _current(table: Table, using: str, forms: tuple[str, ...]) -> bool:
 
 
 def _isolate(
-    c: Conversion, table: Table, using: str, forms: tuple[str, ...], phase: Phase, rule: TableRule | None,
-    tenant: TenantTable | None,
+    c: Conversion, table: Table, using: str, forms: tuple[str, ...], phase: Phase,
+    decisions: Mapping[str, str], tenant: TenantTable | None,
 ) -> Iterator[Change]:  # fmt: skip
     name = table.qname
     phase = Phase.OBSERVE if c.online else phase
-    dropped = [p for p in table.policies if rule and p.name != POLICY and rule.policies.get(p.name) == "drop"]
+    dropped = [p for p in table.policies if p.name != POLICY and decisions.get(p.name) == "drop"]
     current = _current(table, using, forms)
     if table.row_security and table.forced and current and not dropped:
         return
