@@ -29,7 +29,7 @@ from tenantry import embedded, introspect, planner, spec
 from tenantry.apply import apply
 from tenantry.catalog import Catalog
 from tenantry.errors import TenantryError
-from tenantry.finding import Proof
+from tenantry.finding import NO_ROWS, Proof
 from tenantry.prove import prove
 from tenantry.report import inspection
 from tenantry.revert import revert
@@ -37,7 +37,6 @@ from tenantry.spec import Spec
 
 SPECS = Path(__file__).with_suffix("")
 SECOND = ("second", "Second", "second")
-EMPTY = "no rows: could not look"
 T = TypeVar("T")
 
 
@@ -164,7 +163,7 @@ def tell(result: Result, proof: Proof) -> None:
 
 
 def line(result: Result) -> str:
-    empty = result.unanswered.get(EMPTY, 0)
+    empty = result.unanswered.get(NO_ROWS, 0)
     rest = sum(result.unanswered.values()) - empty
     took = sum(result.seconds.get(name, 0.0) for name in ("plan", "apply"))
     back = "equal" if result.same_catalog and result.same_rows else "DIFFERENT"
@@ -198,7 +197,7 @@ def main() -> int:
         for sentence in (result.refusal, *result.breached, *result.findings):
             print(f"  {sentence}" if sentence else "", end="\n" if sentence else "")
         for reason, count in result.unanswered.items():
-            if reason != EMPTY:
+            if reason != NO_ROWS:
                 print(f"  {count} without an answer: {reason}")
     if options.json:
         text = json.dumps(

@@ -107,6 +107,28 @@ def test_what_cannot_be_attacked_goes_back(db: Database, declared: Spec) -> None
     assert seen(db) == 2
 
 
+def test_an_empty_table_is_judged_by_its_plan(db: Database, text: str, tmp_path: Path) -> None:
+    declared = spec.parse(text)
+    with db.connect() as conn:
+        conn.execute("DELETE FROM tag")
+        conn.execute(f"CREATE POLICY hole ON tag FOR SELECT TO {db.role('app')} USING (true)".encode())
+    with pytest.raises(ApplyError, match="breached plan on tag"):
+        cutover(db.dsn, declared)
+    with db.connect() as conn:
+        conn.execute("DROP POLICY hole ON tag")
+    done = cutover(db.dsn, declared)
+    assert done.empty == ("tag",)
+    assert seen(db) == 0
+    cutover(db.dsn, back=True)
+    (tmp_path / "tenantry.toml").write_text(text)
+    told = CliRunner().invoke(
+        command, ["cutover", "--dsn", db.dsn, "--spec", str(tmp_path / "tenantry.toml")]
+    )
+    assert told.exit_code == 0, told.output
+    assert "1 table has no rows to attack" in told.stdout
+    assert "error" not in told.stdout
+
+
 def test_what_breaks_off_the_attacks_takes_everything_back(
     db: Database, declared: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

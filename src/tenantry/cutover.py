@@ -5,7 +5,8 @@ instant, so that no statement runs half before and half after it; the way back i
 table. Table by table the recording policy of that table is dropped, and made again on the way back.
 
 A switch counts once it is proven: the tables are attacked as soon as their policies decide, and one attack that
-does not hold, or could not look, takes them back into observe mode.
+does not hold, or could not look, takes them back into observe mode. Of a table without rows the plan must hold:
+there is nothing in it that could be reached today, and a database in use always has such tables.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import psycopg
 from tenantry import ddl, introspect, prove
 from tenantry import session as sessions
 from tenantry.errors import ApplyError, LockTimeout
-from tenantry.finding import Outcome
+from tenantry.finding import NO_ROWS, Outcome
 from tenantry.names import QName, display, parse, qualified, quote
 from tenantry.spec import Spec
 from tenantry.steps.observe import POLICY, ROLE, policy
@@ -61,6 +62,11 @@ class CutOver:
     tries: int
     outcomes: tuple[Outcome, ...] = ()
 
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Tables that had no rows to attack: their policies were judged by the plan alone."""
+        return tuple(dict.fromkeys(o.object for o in self.outcomes if o.detail == NO_ROWS))
+
 
 def cutover(
     dsn: str,
@@ -91,7 +97,13 @@ def _proven(
     counts = False
     try:
         outcomes = prove.outcomes(dsn, spec, introspect.read(conn), frozenset(done.tables), app_dsn=app_dsn)
-        open_ = [o for o in outcomes if o.status in ("breached", "error")]
+        planned = {o.object for o in outcomes if (o.attack, o.status) == ("plan", "held")}
+        open_ = [
+            o
+            for o in outcomes
+            if o.status == "breached"
+            or (o.status == "error" and not (o.detail == NO_ROWS and o.object in planned))
+        ]
         if open_:
             listed = "".join(
                 f"\n  {o.status} {o.attack} on {o.object}: {o.detail} {o.sql}".rstrip() for o in open_

@@ -10,6 +10,7 @@ from typing import Literal
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")  # worst first
 Status = Literal["held", "breached", "skipped", "error"]
+NO_ROWS = "no rows: could not look"  # the detail of an outcome, of an empty table
 # Who asks: a session that never set a tenant, set an empty one, one that no row has, or another that exists.
 ContextName = Literal["unset", "empty", "ghost", "tenant"]
 # How far a proof went: nothing written, also real writes and DDL, or those in a world made for it.

@@ -14,7 +14,7 @@ from tenantry.attacks.lab import Context, Lab
 from tenantry.attacks.reach import Reach
 from tenantry.attacks.target import Target
 from tenantry.attacks.verdict import Control, Try, judge, looked, meaning
-from tenantry.finding import Outcome
+from tenantry.finding import NO_ROWS, Outcome
 from tenantry.names import literal, quote
 from tenantry.runtime.signing import Key
 
@@ -60,7 +60,7 @@ def _forged(lab: Lab, signing: Signing, target: Target) -> Outcome:
     owner = target.owner("t")
     row = lab.look(f"SELECT {owner} FROM {target.sql} AS t WHERE {owner} IS NOT NULL LIMIT 1")
     if row is None:
-        return Outcome(NAME, target.label, "error", detail="no rows: could not look")
+        return Outcome(NAME, target.label, "error", detail=NO_ROWS)
     tenant = str(row[0])
     other = next((t for t in residents(lab) if t != tenant), lab.ghost)
     query = f"SELECT 1 FROM {target.sql} LIMIT 1"

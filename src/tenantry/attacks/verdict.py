@@ -11,7 +11,7 @@ import psycopg
 from tenantry.attacks import lab as at
 from tenantry.attacks.lab import Context, Lab, Result
 from tenantry.attacks.target import Aim
-from tenantry.finding import Cell, ContextName, Outcome, Status
+from tenantry.finding import NO_ROWS, Cell, ContextName, Outcome, Status
 
 Meaning = Literal["refused", "reached", "unclear"]
 
@@ -133,7 +133,7 @@ def unlooked(attack: str, label: str, error: psycopg.Error) -> Outcome:
 
 def nothing_to_see(attack: str, aim: Aim) -> Outcome:
     """What allowed statements on an empty table come to: never held."""
-    return Outcome(attack, aim.target.label, "error", detail="no rows: could not look")
+    return Outcome(attack, aim.target.label, "error", detail=NO_ROWS)
 
 
 def worst(found: Sequence[Outcome]) -> Outcome:

@@ -9,7 +9,9 @@ import typer
 
 from tenantry import spec
 from tenantry.cli._options import DEFAULT_SPEC, AppDsn, Dsn, SpecFile
+from tenantry.counts import counted
 from tenantry.cutover import cutover as switch
+from tenantry.finding import NO_ROWS
 
 
 def cutover(
@@ -40,11 +42,14 @@ def cutover(
         f"{len(done.tables)} tables are {what}; the switch took {done.seconds * 1000:.0f} ms (try {done.tries})."
     )
     if declared is not None:
-        counts = Counter(o.status for o in done.outcomes)
+        counts = Counter(o.status for o in done.outcomes if o.detail != NO_ROWS)
         print(", ".join(f"{n} attacks {status}" for status, n in sorted(counts.items())) + ".")
         for o in done.outcomes:
             if o.status == "skipped":
                 print(f"  skipped {o.attack} on {o.object}: {o.detail}")
+        if done.empty:
+            told = f"{counted(len(done.empty), 'table has', 'tables have')} no rows to attack: judged by the plan"
+            print(f"{told}; `tenantry prove --lab` attacks them too: {', '.join(done.empty)}")
     elif not back:
         print("Not proven: run `tenantry prove`.")
     return 0

@@ -62,9 +62,7 @@ def policies(table: Table, *, isolated: bool) -> Iterator[Entry]:
             continue
         key = ("policies", policy.name)
         if isolated and policy.permissive and not policy.roles:
-            yield entry(
-                key, "drop", f"{_describe(policy)}. Kept, it would let rows through beside {POLICY}."
-            )
+            yield entry(key, "drop", f"{_describe(policy)}. Kept, it would let rows through beside {POLICY}.")
         else:
             yield undecided(
                 key,
