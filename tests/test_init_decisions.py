@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tenantry import init
-from tenantry.catalog import Column, Index, Key, Policy, Role, Table, Trigger
+from tenantry.catalog import Column, Index, Key, Policy, Role, Table, Trigger, View
 from tenantry.errors import SpecError
 from tenantry.steps import audit
 from tests.catalogs import (
@@ -212,10 +212,28 @@ def test_every_kind_of_unique_key_is_decided() -> None:
     ],
 )
 def test_triggers_that_fire_on_the_backfill_are_asked_about(made: Trigger, asked: bool) -> None:
-    at = replace(USERS, triggers=(made,))
-    assert drafted(at)["tables"]["users"].get("triggers") == ("undecided" if asked else None)
-    below = replace(at, name="users_2", parents=(USERS.qname,))
-    assert drafted(USERS, below)["tables"]["users"].get("triggers") == ("undecided" if asked else None)
+    open_ = table("open", "id uuid!", "organization_id uuid")
+    at = replace(open_, triggers=(made,))
+    assert sources(at)["open"].get("triggers") == ("undecided" if asked else None)
+    below = replace(at, name="open_2", parents=(at.qname,))
+    assert drafted(ORGS, open_, below, *(of_org(f"filler_{n}") for n in range(9)))["tables"]["open"].get(
+        "triggers"
+    ) == ("undecided" if asked else None)
+    # All rows are one tenant's: only the profile transactional fills them by an UPDATE.
+    one = catalog(replace(USERS, triggers=(made,)))
+    assert "triggers" not in checked(one)["tables"]["users"]
+    assert ("migration files" in init.draft(one).text) is asked
+
+
+def test_a_key_that_a_view_depends_on_stays() -> None:
+    orders = table("orders", "id text!", "at timestamptz")
+    assert drafted(orders)["tables"]["orders"]["primary_key"] == "undecided"
+    assert orders.primary_key is not None
+    key = (orders.qname, orders.primary_key.name)
+    seen = View("public", "seen", False, "postgres", False, (orders.qname,), (key,))
+    made = replace(catalog(orders), views=(seen,))
+    assert checked(made)["tables"]["orders"]["primary_key"] == "global"
+    assert "must stay as it is: seen" in init.draft(made).text
 
 
 def test_triggers_matter_only_where_rows_are_filled() -> None:

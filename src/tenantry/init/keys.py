@@ -19,6 +19,11 @@ def primary_key(catalog: Catalog, table: Table, column: str, owned: Container[QN
     key = table.primary_key
     if key is None or column in key.columns or evidence.planned(catalog, table, owned) != "natural":
         return
+    holders = catalog.holders.get((table.qname, key.name), ())
+    if holders:
+        names = listed(display(h.qname) for h in holders)
+        yield entry("primary_key", "global", f"Depends on the key, which must stay as it is: {names}.")
+        return
     yield undecided(
         "primary_key",
         f"Primary key {evidence.describe_columns(table, key.columns)}: {_made(table, key.columns)}, so two tenants"
@@ -80,15 +85,20 @@ def _describe(policy: Policy) -> str:
     )
 
 
-def triggers(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
-    """User triggers that would fire once for every row that is filled."""
+def fired(catalog: Catalog, table: Table, column: str) -> str:
+    """User triggers that would fire once for every row that is filled; empty for none."""
     found = [
         f"{trigger.name} ({trigger.timing.upper()} UPDATE{f' on {display(part.qname)}' if part != table else ''})"
         for part, trigger in firing(catalog, table, column)
     ]
-    if found:
+    return listed(dict.fromkeys(found))
+
+
+def triggers(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
+    """A question, where the backfill fires any."""
+    if found := fired(catalog, table, column):
         yield undecided(
             "triggers",
-            f"The backfill is an UPDATE of every row, and fires {listed(dict.fromkeys(found))}."
+            f"The backfill is an UPDATE of every row, and fires {found}."
             ' "disable": not during the backfill; "fire": let them.',
         )
