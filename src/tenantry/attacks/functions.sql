@@ -1,5 +1,6 @@
 -- Functions outside of system schemas that a role can call; no trigger functions, aggregates or procedures.
--- Parameter: role. Yields: schema, name, types of the arguments that must be given, variadic (the last of them); by name and arguments.
+-- Parameter: role. Yields: schema, name, types of the arguments that must be given, variadic (the last of them),
+-- definer (it runs with its owner's rights); by name and arguments.
 SELECT
     n.nspname,
     p.proname,
@@ -9,7 +10,8 @@ SELECT
         WHERE a.position <= p.pronargs - p.pronargdefaults
         ORDER BY a.position
     ) AS types,
-    p.provariadic <> 0 AND p.pronargdefaults = 0 AS variadic
+    p.provariadic <> 0 AND p.pronargdefaults = 0 AS variadic,
+    p.prosecdef AS definer
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 WHERE p.prokind = 'f'

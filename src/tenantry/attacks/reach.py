@@ -38,11 +38,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that the application calls, with the types that must be given; ``variadic``: the last is an array."""
+    """A function that the application calls, with the types that must be given; ``variadic``: the last is an array.
+
+    ``definer``: it runs with its owner's rights.
+    """
 
     name: QName
     types: tuple[str, ...]
     variadic: bool
+    definer: bool
 
     @property
     def label(self) -> str:
@@ -88,8 +92,8 @@ def reach(
             if r.name not in lab.targets.keys() | known
         ),
         tuple(
-            Function(QName(s, n), tuple(types), variadic)
-            for s, n, types, variadic in admin.execute(_load("functions"), {"role": lab.role})
+            Function(QName(s, n), tuple(types), variadic, definer)
+            for s, n, types, variadic, definer in admin.execute(_load("functions"), {"role": lab.role})
             if QName(s, n) not in exempt
         ),
     )  # fmt: skip
