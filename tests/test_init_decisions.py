@@ -1,6 +1,7 @@
 """What init decides about one table and its keys, and what it asks."""
 
 import re
+import tomllib
 from dataclasses import replace
 from typing import Any
 
@@ -116,6 +117,16 @@ def test_a_table_without_a_way_to_a_tenant_is_asked_about_and_mappings_are_offer
     said = comments(init.draft(made).text, "people")
     assert f"backfill = {mapping}" in said
     assert "the one tenant that members gives it; refused where it gives a row several" in said
+
+
+def test_a_choice_is_never_broken() -> None:
+    """Its line is uncommented as it is."""
+    name = "members_of_the_organizations_that_are_invited_by_others"
+    people = table("people", "id uuid!", "email text")
+    members = of_org(name, "person_that_was_invited uuid!", fk={"person_that_was_invited": "people"})
+    text = init.draft(catalog(ORGS, people, members, *(of_org(f"f{n}") for n in range(9)))).text
+    (line,) = [line for line in text.splitlines() if "mapping =" in line]
+    assert tomllib.loads(line.removeprefix("#"))["backfill"]["tenant"] == "organization_id"
 
 
 def test_a_parent_in_a_partition_is_its_root() -> None:

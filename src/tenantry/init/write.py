@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from tenantry.counts import counted
@@ -156,7 +157,8 @@ def _table(draft: TableDraft) -> Iterator[str]:
 
 def _entry(entry: Entry) -> Iterator[str]:
     for line in entry.comments:
-        yield from comment(line, indent="        " if line.startswith("    ") else "  ", width=_WIDTH)
+        # A line of a choice is uncommented as it is, and TOML breaks no inline table.
+        yield from comment(line, indent="  ", width=sys.maxsize if line.startswith("    ") else _WIDTH)
     if not entry.note:
         yield entry.line
         return
