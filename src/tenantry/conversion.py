@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tenantry.catalog import Catalog, Column, Constraint, Table, textual
+from tenantry.mistakes import correction
 from tenantry.names import QName, display, spell
 from tenantry.plan import Profile
 from tenantry.spec import UNDECIDED, Constant, FromParent, Spec, TableRule
@@ -162,17 +163,17 @@ def _chosen(spec: Spec, catalog: Catalog, problems: list[str]) -> list[tuple[Tab
         if name in own:
             problems.append(f"{spell(name)}: is {own[name]}, which needs no scope; remove it from [tables]")
         elif name not in catalog.by_name:
-            problems.append(
-                f"{spell(name)}: the spec mentions a table that is not there; correct the name or remove it"
-            )
+            fix = correction(spell(name), map(spell, catalog.by_name), "correct the name or remove it")
+            problems.append(f"{spell(name)}: the spec mentions a table that is not there; {fix}")
         elif name.schema not in spec.tenancy.schemas:
             problems.append(
                 f"{spell(name)}: its schema is not in [tenancy] schemas; add {name.schema!r} there"
             )
+    schemas = {s.name for s in catalog.schemas}
     for schema in spec.tenancy.schemas:
-        if schema not in {s.name for s in catalog.schemas}:
+        if schema not in schemas:
             problems.append(
-                f"schema {schema}: listed in [tenancy] schemas and not in the database; correct the name"
+                f"schema {schema}: listed in [tenancy] schemas and not in the database; {correction(schema, schemas)}"
             )
     chosen = []
     for table in catalog.tables:
@@ -320,11 +321,13 @@ def _column_problems(c: Conversion, table: TenantTable) -> Iterator[str]:
         yield f"{name}: backfill parent {spell(rule.backfill.parent)} is not a tenant table; choose one, or another source"
     if rule.primary_key == UNDECIDED:
         yield f"{name}: primary_key is undecided; choose global (ids unique across tenants) or tenant (unique within one)"
+    kept = [i for part in c.members(table) for i in part.table.indexes if i.unique or i.exclusion]
+    known = {text for i in kept for text in (i.name, i.constraint) if text}
+    # A key that an earlier run replaced is gone; only a name that nothing explains is a mistake.
+    replaced = any(table.column in i.key_columns for i in kept)
     for key, unique in rule.unique.items():
-        if all(part.table.index(key) is None for part in c.members(table)):
-            # A key that an earlier run replaced is gone; only a name that nothing explains is a mistake.
-            if unique.scope == "global":
-                yield f"{name}: unique.{key} is not there; correct the name"
+        if key not in known and (unique.scope != "tenant" or not replaced):
+            yield f"{name}: unique.{key} is no unique key or exclusion constraint of it; {correction(key, known)}"
         elif unique.scope == UNDECIDED:
             yield f"{name}: unique.{key} is undecided; choose tenant, or global with a reason"
 

@@ -63,9 +63,15 @@ def _unknown(keys: tuple[str, ...], given: object, holder: type[BaseModel] | Non
     return f"no such key here{near}; the keys here are {', '.join(known)}"
 
 
+def correction(given: str, known: Iterable[str], otherwise: str = "correct the name") -> str:
+    """What to do about a name that is not among those known: take the nearest, if one is near."""
+    near = difflib.get_close_matches(given, sorted(known), n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
 def _near(given: object, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(given), list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = correction(str(given), known, otherwise="")
+    return f"; {near}" if near else ""
 
 
 def _choices(expected: str) -> list[str]:

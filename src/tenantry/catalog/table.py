@@ -194,6 +194,11 @@ class Table:
     def qname(self) -> QName:
         return QName(self.schema, self.name)
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(c.name for c in self.columns)
+
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
         return next((c for c in self.columns if c.name == name), None)

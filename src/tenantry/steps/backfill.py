@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from tenantry import ddl, verify
 from tenantry.catalog import Table, Trigger
 from tenantry.conversion import Conversion, TenantTable
+from tenantry.mistakes import correction
 from tenantry.names import QName, display, literal, qualified, quote, spell
 from tenantry.plan import Backfill, Lock, Phase
 from tenantry.spec import UNDECIDED, Constant, FromColumn, FromExpression, FromMapping, FromParent
@@ -51,7 +52,7 @@ def _source_problems(c: Conversion, table: TenantTable, name: str) -> Iterator[s
     match table.rule.backfill:
         case FromColumn(column=column, matches=matches, create=create):
             if table.table.column(column) is None:
-                yield f"{name}: backfill column {column!r} is not there; correct the name"
+                yield f"{name}: backfill column {column!r} is not there; {correction(column, table.table.column_names)}"
             known = c.tenants_entry
             if known is not None and known.table.column(matches) is None:
                 yield f"{name}: backfill matches {matches!r}, which {spell(c.tenants)} does not have; name one of its columns"
@@ -72,9 +73,9 @@ def _source_problems(c: Conversion, table: TenantTable, name: str) -> Iterator[s
         case FromMapping(mapping=mapping, on=on, tenant=tenant):
             found = c.catalog.by_name.get(mapping)
             if found is None:
-                yield f"{name}: mapping table {spell(mapping)} is not there; correct the name"
+                yield f"{name}: mapping table {spell(mapping)} is not there; {correction(spell(mapping), map(spell, c.catalog.by_name))}"
             elif found.column(tenant) is None:
-                yield f"{name}: mapping table {spell(mapping)} has no column {tenant!r}; correct the name"
+                yield f"{name}: mapping table {spell(mapping)} has no column {tenant!r}; {correction(tenant, found.column_names)}"
             else:
                 yield from _pair_problems(c, table, mapping, on, name)
 
@@ -85,9 +86,9 @@ def _pair_problems(
     target = c.catalog.by_name[other]
     for here, there in pairs.items():
         if table.table.column(here) is None:
-            yield f"{name}: backfill on: column {here!r} is not there; correct the name"
+            yield f"{name}: backfill on: column {here!r} is not there; {correction(here, table.table.column_names)}"
         if target.column(there) is None:
-            yield f"{name}: backfill on: {spell(other)} has no column {there!r}; correct the name"
+            yield f"{name}: backfill on: {spell(other)} has no column {there!r}; {correction(there, target.column_names)}"
 
 
 def _unique(table: Table, *columns: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tenantry import ddl, verify
 from tenantry.catalog import Column, Table, Trigger
 from tenantry.conversion import Conversion
+from tenantry.mistakes import correction
 from tenantry.names import QName, display, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Capture
@@ -33,7 +34,7 @@ def problems(c: Conversion) -> Iterator[str]:
     for rule in t.spec.capture if t is not None else ():
         name, table = spell(rule.table), _table(c, rule.table)
         if table is None:
-            yield f"{name}: [audit] capture names a table that is not there; correct the name or remove it"
+            yield f"{name}: [audit] capture names a table that is not there; {correction(name, map(spell, c.catalog.by_name))}"
             continue
         if rule.table == c.spec.tenancy.tenants or rule.table in c.spec.tables:
             yield from _column_problems(c, table, rule)
@@ -49,7 +50,7 @@ def _column_problems(c: Conversion, table: Table, rule: Capture) -> Iterator[str
     for key in ("only", "redact"):
         unknown = [n for n in getattr(rule, key) or () if n not in there]
         if unknown:
-            yield f"{name}: [audit] capture: {key} names column {', '.join(unknown)}, which is not there; correct the name"
+            yield f"{name}: [audit] capture: {key} names column {', '.join(unknown)}, which is not there; {correction(unknown[0], there)}"
     hidden = [n for n in rule.redact if rule.only is not None and n not in rule.only]
     if hidden:
         yield f"{name}: [audit] capture: {', '.join(hidden)} is in redact and not in only, and is not recorded at all; remove it from one"

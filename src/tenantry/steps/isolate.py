@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tenantry import ddl, verify
 from tenantry.catalog import Policy, Table
 from tenantry.conversion import Conversion, TenantTable
+from tenantry.mistakes import correction
 from tenantry.names import QName, display, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
@@ -104,9 +105,9 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
     parent = c.catalog.by_name[rule.parent]
     for here, there in pairs.items():
         if table.column(here) is None:
-            yield f"{name}: on: column {here!r} is not there; correct the name"
+            yield f"{name}: on: column {here!r} is not there; {correction(here, table.column_names)}"
         if parent.column(there) is None:
-            yield f"{name}: on: {spell(rule.parent)} has no column {there!r}; correct the name"
+            yield f"{name}: on: {spell(rule.parent)} has no column {there!r}; {correction(there, parent.column_names)}"
     if all(parent.column(there) for there in pairs.values()) and not _one_tenant(
         c, rule.parent, pairs.values()
     ):

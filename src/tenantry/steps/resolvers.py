@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tenantry import ddl, verify
 from tenantry.catalog import Column, Function, Policy
 from tenantry.conversion import Conversion, loose
+from tenantry.mistakes import correction
 from tenantry.names import QName, display, fit, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import Resolver, Spec
@@ -152,7 +153,7 @@ def problems(c: Conversion) -> Iterator[str]:
             continue
         column = _column(c, resolver)
         if column is None:
-            yield f"{where}: {spell(resolver.table)} has no column {resolver.by!r}; correct the name"
+            yield f"{where}: {spell(resolver.table)} has no column {resolver.by!r}; {correction(resolver.by, c.catalog.by_name[resolver.table].column_names)}"
         elif "." in column.base or loose(column.base):
             yield f"{where}: {spell(resolver.table)}.{column.name} is {column.type}, which is not compared by an operator of the server's own; look up by a text column"
         elif not resolver.many and not _unique(c, resolver):
