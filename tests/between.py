@@ -9,7 +9,7 @@ from tenantry import embedded
 from tests.npm import installed
 
 HOME = Path(__file__).parent / "between"
-CLIENTS = ("pg_dump", "pg_dumpall", "pg_isready", "pg_restore", "pgbench", "psql")
+CLIENTS = ("pg_basebackup", "pg_dump", "pg_dumpall", "pg_receivewal", "pg_restore", "psql")
 _MACHINES = {"aarch64": "arm64", "x86_64": "x64"}
 
 

@@ -490,6 +490,7 @@ def proof(subject: Subject, mode: Any = "safe") -> Proof:
     return prove(subject.db.dsn, subject.spec, mode=mode, now=NOW)
 
 
+@pytest.mark.usefixtures("sound_server")
 @pytest.mark.parametrize("mode", ["safe", "full"])
 def test_a_signed_database_is_proven(signed: tuple[Subject, str], mode: Any) -> None:
     subject, _ = signed
@@ -622,6 +623,7 @@ def test_a_migration_of_a_new_table_says_what_the_planner_says(said: Any, missin
         Tenancy(context="other")  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("sound_server")
 def test_a_scratch_database_is_signed_too(server: Server) -> None:
     if not server.private:
         pytest.skip("NOT TESTED HERE: makes a database of its own")

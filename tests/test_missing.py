@@ -107,6 +107,7 @@ def test_the_runtime_and_its_guard(raising: Subject) -> None:
         guard(conn)
 
 
+@pytest.mark.usefixtures("sound_server")
 def test_checks_know_the_form_and_an_attack_holds_only_with_its_control(raising: Subject) -> None:
     request = Request(spec=raising.spec, roles=(raising.spec.roles.app,))
     with raising.db.connect() as conn:

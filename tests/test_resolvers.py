@@ -185,6 +185,7 @@ def test_drift_is_planned_back(world: Subject, statement: str, step: str) -> Non
         conn.rollback()
 
 
+@pytest.mark.usefixtures("sound_server")
 def test_the_proof_names_them_as_the_exemption(world: Subject) -> None:
     proof = prove(world.db.dsn, world.spec, now=NOW)
     assert proof.proven

@@ -566,6 +566,7 @@ def test_where_no_tenant_raises_and_where_tenants_are_signed(world: World) -> No
 # What people are told
 
 
+@pytest.mark.usefixtures("sound_server")
 def test_check_and_prove_list_them(world: World) -> None:
     proof = prove(world.db.dsn, world.spec, now=NOW)
     assert proof.proven
