@@ -681,7 +681,9 @@ def standby(of: embedded.Cluster) -> Iterator[str]:
         subprocess.run(copy, check=True, **quiet)
         settings = [f"{k}={v}" for k, v in (servers.SETTINGS | SETTINGS).items()]
         settings += ["port=5433", "listen_addresses=", f"unix_socket_directories={home}"]
-        settings += [f"primary_conninfo={of.dsn}"]  # a newer pg_basebackup writes words an older server does not know
+        settings += [
+            f"primary_conninfo={of.dsn}"
+        ]  # a newer pg_basebackup writes words an older server does not know
         words = [word for setting in settings for word in ("-c", setting)]
         with subprocess.Popen([of.binaries / "postgres", "-D", home / "data", *words], **quiet) as process:
             try:
