@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -17,9 +18,10 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from tenantry.errors import CatalogError
+from tenantry.session import connect
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 ABSENT = "pgbouncer is not there (Debian: apt-get install pgbouncer)"
@@ -31,7 +33,8 @@ _CONFIG = """
 listen_addr = 127.0.0.1
 listen_port = {listen}
 unix_socket_dir =
-auth_type = any
+auth_type = scram-sha-256
+auth_file = {directory}/users
 pool_mode = {mode}
 default_pool_size = {size}
 server_reset_query = {reset}
@@ -46,35 +49,48 @@ def pooled(
 ) -> Iterator[str]:
     """A DSN of the same database through a PgBouncer in that mode, which runs ``reset`` when a session goes back.
 
-    It logs in as ``user``, else as the DSN says. Raises CatalogError when it does not come up.
+    It logs in as ``user``, else as the DSN says; it lets in whoever has the password of the DSN that is yielded, which is
+    made up. Raises CatalogError when the server cannot be reached, or it does not come up.
     """
     assert PROGRAM is not None
-    given = conninfo_to_dict(dsn) | ({"user": user} if user else {})
-    host, port = str(given["host"]), _free_port()
+    given = _server(dsn) | ({"user": user} if user else {})
+    host, port, password = str(given["host"]), _free_port(), secrets.token_hex(16)
     # It does not run as root; who owns the directory of the server's socket may enter that.
     owner = pwd.getpwuid(Path(host).stat().st_uid) if host.startswith("/") else pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as temporary:
-        file = Path(temporary) / "pgbouncer.ini"
+        file, users = Path(temporary) / "pgbouncer.ini", Path(temporary) / "users"
         file.write_text(_config(given, temporary, listen=port, mode=mode, reset=reset, size=size))
+        users.write_text(_line(str(given["user"]), password))
         if os.geteuid() == 0:
-            for path in (temporary, file):
+            for path in (temporary, file, users):
                 os.chown(path, owner.pw_uid, -1)
         user_option = ["-u", owner.pw_name] if os.geteuid() == 0 else []
         process = subprocess.Popen([PROGRAM, "-q", *user_option, str(file)], stderr=subprocess.DEVNULL)
         try:
-            through = (
-                f"postgresql://{quote(str(given['user']))}@127.0.0.1:{port}/{quote(str(given['dbname']))}"
-            )
+            login = f"{quote(str(given['user']), safe='')}:{password}"
+            through = f"postgresql://{login}@127.0.0.1:{port}/{quote(str(given['dbname']), safe='')}"
             _wait(through, process)
             yield through
         finally:
             _stop(process)
 
 
+def _server(dsn: str) -> dict[str, Any]:
+    """Where a DSN leads to, also where it leaves that to libpq's environment. Raises CatalogError."""
+    with contextlib.closing(connect(dsn, "tenantry self-test")) as conn:
+        info = conn.info
+        keys = ("host", "port", "user", "password", "dbname")
+        return {key: getattr(info, key) for key in keys}
+
+
 def _config(given: Mapping[str, Any], directory: str, **settings: str | int) -> str:
-    wanted = ("host", "port", "user", "password", "dbname")
-    server = make_conninfo(**{key: given[key] for key in wanted if given.get(key)})
+    server = make_conninfo(**{key: value for key, value in given.items() if value})
     return _CONFIG.format(name=given["dbname"], server=server, directory=directory, **settings)
+
+
+def _line(user: str, password: str) -> str:
+    """A line of the file that says who is let in."""
+    return f'"{user.replace(chr(34), 2 * chr(34))}" "{password}"\n'
 
 
 def _free_port() -> int:
