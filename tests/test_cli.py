@@ -13,6 +13,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from tenantry import __version__
+from tenantry.audit import keys
 from tenantry.cli import app
 
 
@@ -30,13 +31,40 @@ def test_a_variable_means_the_same_for_every_verb() -> None:
     assert {name: found for name, found in meanings.items() if len(found) > 1} == {}
 
 
+@pytest.mark.parametrize("option", [("--full",), ("--app-dsn", "x"), ("--fire-triggers",), ("--costly", "7")])
+def test_what_means_nothing_in_a_lab_is_refused(
+    option: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = Path(__file__).parents[1] / "examples" / "skills_catalog" / "tenantry.toml"
+    (tmp_path / "tenantry.toml").write_text(good.read_text())
+    result = run("prove", "--lab", *option)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"tenantry: --lab: {option[0]} says nothing there")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("plan", "--catalog", "none.json"), "none.json: No such file"),
         (("plan", "--catalog", "empty.json"), "empty.json: not a saved catalog"),
         (("plan", "--spec", "none.toml"), "none.toml"),
-        (("apply", "none.json"), "none.json: not a saved plan"),
+        (("apply", "none.json"), "none.json: not a saved plan (No such file or directory)"),
+        (("apply", "."), ".: not a saved plan (Is a directory)"),
+        (("check", "--baseline", "none.json"), "none.json: cannot be read (No such file or directory)"),
+        (("prove", "--baseline", "none.json"), "none.json: cannot be read (No such file or directory)"),
+        (
+            ("prove", "--baseline", "latin.txt"),
+            "latin.txt: cannot be read (not UTF-8: unexpected end of data at byte 3)",
+        ),
+        (
+            ("audit", "proof", "--check", "e", "--public-key", "none.pub"),
+            "none.pub: cannot be read (No such file or directory)",
+        ),
+        (
+            ("audit", "proof", "--check", "none.json", "--public-key", "good.pub"),
+            "none.json: No such file or directory",
+        ),
         (("apply", "empty.json"), "empty.json: not a saved plan"),
         (("plan", "--dsn", "host=127.0.0.1 port=1", "--spec", "good.toml"), "cannot connect"),
         (("init", "--dsn", "host=127.0.0.1 port=1"), "cannot connect"),
@@ -47,6 +75,8 @@ def test_what_is_not_there_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.json").write_text("{}")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "good.pub").write_text(f"{keys.create(tmp_path / 'good.key', 'a.example')}\n")
     good = Path(__file__).parents[1] / "examples" / "skills_catalog" / "tenantry.toml"
     (tmp_path / "good.toml").write_text(good.read_text())
     (tmp_path / "tenantry.toml").write_text(good.read_text())
@@ -56,6 +86,7 @@ def test_what_is_not_there_is_told_in_a_sentence(
     assert result.stderr.startswith("tenantry: ")
     assert said in result.stderr
     assert "Traceback" not in result.output
+    assert "Errno" not in result.output
     assert result.exit_code == (3 if said == "cannot connect" else 2)
 
 

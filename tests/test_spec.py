@@ -313,7 +313,7 @@ def test_a_file_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes('# Größe\n[tables."Größe"]\nscope = "ignored"\n'.encode("latin-1"))
-    with pytest.raises(SpecError, match=r"a\.toml: not UTF-8 \(.* at byte \d+\); save it as UTF-8"):
+    with pytest.raises(SpecError, match=r"a\.toml: not UTF-8: .* at byte \d+; save it as UTF-8"):
         spec.load(tmp_path / "a.toml")
 
 

@@ -24,6 +24,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, in words for a message that names the file itself."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not {error.encoding.upper()}: {error.reason} at byte {error.start}"
+    return error.strerror or str(error)
+
+
 class TenantryError(Exception):
     """Base of everything that Tenantry raises on purpose."""
 

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.errors import SpecError, TenantryError
+from tenantry.errors import SpecError, TenantryError, unreadable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -146,7 +146,7 @@ def read_public(paths: Iterable[Path]) -> tuple[PublicKey, ...]:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SpecError(
-                f"{path}: cannot be read ({error}); `tenantry audit key` writes public keys"
+                f"{path}: cannot be read ({unreadable(error)}); `tenantry audit key` writes public keys"
             ) from None
         found += [PublicKey.parse(line, str(path)) for line in lines if line.strip() and line[0] != "#"]
     return tuple(found)

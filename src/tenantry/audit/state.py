@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tenantry.audit.tree import Frontier
 from tenantry.audit.verify import State
-from tenantry.errors import SpecError
+from tenantry.errors import SpecError, unreadable
 
 
 def load(path: Path) -> State | None:
@@ -20,8 +20,9 @@ def load(path: Path) -> State | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
+        why = unreadable(error) if isinstance(error, OSError) else error
         raise SpecError(
-            f"{path}: not the state of a verification ({error}); remove it, and all is verified again"
+            f"{path}: not the state of a verification ({why}); remove it, and all is verified again"
         ) from None
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tenantry.attacks import ATTACKS, DOORS
-from tenantry.errors import SpecError
+from tenantry.checks import waivers
+from tenantry.errors import SpecError, unreadable
 from tenantry.finding import Proof, Review
 from tenantry.report.anchors import Anchors, anchors
 from tenantry.report.formats import ReportFormat, write
@@ -31,6 +32,19 @@ def show(record: Proof | Review, form: ReportFormat, spec_file: Path | None, mig
     """Print a record."""
     attacks = {a.NAME: a.WHY for a in ATTACKS} | {d.NAME: d.WHY for d in DOORS}
     print(write(record, form, _anchors(form, spec_file, migrations), attacks), end="")
+
+
+def earlier(file: Path | None) -> waivers.Baseline | None:
+    """The findings of an earlier report, if there is to be one. Raises SpecError for a file that is none."""
+    if file is None:
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"{file}: cannot be read ({unreadable(error)}); name a report of `tenantry check`"
+        ) from None
+    return waivers.baseline(text, str(file))
 
 
 def _anchors(form: ReportFormat, spec_file: Path | None, migrations: Path | None) -> Anchors:

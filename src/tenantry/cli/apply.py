@@ -22,7 +22,7 @@ from tenantry.cli._options import (
 from tenantry.cli._progress import listener
 from tenantry.cli._signals import stopping
 from tenantry.counts import counted
-from tenantry.errors import SpecError
+from tenantry.errors import SpecError, unreadable
 from tenantry.plan import Phase, Plan
 from tenantry.preflight import Preflight
 from tenantry.progress import Tally, waited
@@ -100,8 +100,9 @@ def _plan(saved: Path | None, dsn: str, spec_file: Path, profile: ProfileName) -
         try:
             return Plan.from_json(saved.read_bytes())
         except (OSError, ValueError) as error:
+            why = unreadable(error) if isinstance(error, OSError) else str(error).splitlines()[0]
             raise SpecError(
-                f"{saved}: not a saved plan ({str(error).splitlines()[0]}); make one with `tenantry plan --out`"
+                f"{saved}: not a saved plan ({why}); make one with `tenantry plan --out`"
             ) from None
     declared = spec.load(spec_file)
     with connect(dsn) as conn:

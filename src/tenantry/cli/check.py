@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from tenantry import checks, spec
-from tenantry.checks import waivers
 from tenantry.cli._options import DEFAULT_SPEC, AnySpecFile, AppDsn, AppRole, Dsn
-from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
-from tenantry.errors import SpecError
+from tenantry.cli._report import MigrationsOption, ReportFormatOption, earlier, show
 from tenantry.report.formats import ReportFormat
 
 
@@ -44,15 +42,8 @@ def check(
         spec=spec.load(there) if there is not None else None,
         roles=(app_role,) if app_role else (),
         schemas=tuple(schema) if schema else None,
-        baseline=waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None,
+        baseline=earlier(baseline),
     )
     review = checks.check(dsn, request, app_dsn=app_dsn, now=datetime.now(UTC))
     show(review, format_, there, migrations)
     return 0 if review.good else 1
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{file}: cannot be read ({error}); name a report of `tenantry check`") from None

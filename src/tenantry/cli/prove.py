@@ -13,9 +13,8 @@ import typer
 from tenantry import prove as prover
 from tenantry import spec
 from tenantry.attacks.lab import COSTLY, How
-from tenantry.checks import waivers
 from tenantry.cli._options import DEFAULT_SPEC, AnySpecFile, AppDsn, AppRole, Dsn
-from tenantry.cli._report import MigrationsOption, ReportFormatOption, show
+from tenantry.cli._report import MigrationsOption, ReportFormatOption, earlier, show
 from tenantry.cli._selftest import self_test as prove_the_prover
 from tenantry.errors import SpecError
 from tenantry.names import QName, parse
@@ -52,12 +51,12 @@ def prove(
         ),
     ] = False,
     costly: Annotated[
-        float,
+        float | None,
         typer.Option(
             envvar="TENANTRY_COSTLY",
-            help="With --safe: a table that can only be read whole, at more than this cost of the planner, is judged by its plan.",
+            help="With --safe: a table that can only be read whole, at more than this cost of the planner, is judged by its plan (500,000 where this is not said).",
         ),
-    ] = COSTLY,
+    ] = None,
     pooler_dsn: Annotated[
         str | None,
         typer.Option(
@@ -101,14 +100,14 @@ def prove(
         raise SpecError(
             "--pooler-dsn: goes with --full, since a setting of a session is changed there; add it"
         )
-    how = How("full" if full else "safe", fire_triggers, costly, pooler_dsn)
+    how = How("full" if full else "safe", fire_triggers, COSTLY if costly is None else costly, pooler_dsn)
     there = spec_file or (DEFAULT_SPEC if lab or DEFAULT_SPEC.exists() else None)
     declared, now = spec.load(there) if there is not None else None, datetime.now(UTC)
-    known = waivers.baseline(_text(baseline), str(baseline)) if baseline is not None else None
+    known = earlier(baseline)
     if declared is not None:
         _only_without_a_spec(app_role, shared)
     if lab and declared is not None:
-        _only_the_lab(full, app_dsn)
+        _only_the_lab(full, app_dsn, fire_triggers, costly)
         proof = prove_in_lab(dsn, declared, baseline=known, now=now, say=_say)
     else:
         proof = prover.prove(
@@ -143,24 +142,21 @@ def _tables(texts: Sequence[str] | None) -> frozenset[QName]:
         raise SpecError(f"--shared: {error}; name a table as table or schema.table") from None
 
 
-def _only_the_lab(full: bool, app_dsn: str | None) -> None:
+def _only_the_lab(full: bool, app_dsn: str | None, fire_triggers: bool, costly: float | None) -> None:
     """Raise SpecError for what means nothing in a lab."""
-    given = ["--full"] if full else []
-    given += ["--app-dsn"] if app_dsn is not None else []
-    if given:
-        raise SpecError(
-            f"--lab: {given[0]} says nothing there: a lab tries everything, with a login of its own; leave it out"
-        )
+    for option, given in (
+        ("--full", full),
+        ("--app-dsn", app_dsn is not None),
+        ("--fire-triggers", fire_triggers),
+        ("--costly", costly is not None),
+    ):
+        if given:
+            raise SpecError(
+                f"--lab: {option} says nothing there: a lab tries everything, with a login of its own; leave it out"
+            )
 
 
 def _say(stage: str) -> None:
     """Progress, for somebody who watches."""
     if sys.stderr.isatty():
         print(f"tenantry: {stage} …", file=sys.stderr)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{file}: cannot be read ({error}); name a report of `tenantry check`") from None

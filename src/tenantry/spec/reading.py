@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tenantry import mistakes, tomltext
-from tenantry.errors import SpecError
+from tenantry.errors import SpecError, unreadable
 from tenantry.spec.document import Render, Resolver, Roles, Spec, Tenancy, Tenant
 from tenantry.spec.source import SOURCES
 from tenantry.spec.table import TableRule, UniqueRule
@@ -83,11 +83,9 @@ def load(path: Path) -> Spec:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read ({error.strerror}); `tenantry init` writes one") from None
+        raise SpecError(f"{path}: cannot be read ({unreadable(error)}); `tenantry init` writes one") from None
     except UnicodeDecodeError as error:
-        raise SpecError(
-            f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from None
+        raise SpecError(f"{path}: {unreadable(error)}; save it as UTF-8") from None
     return parse(text, str(path))
 
 

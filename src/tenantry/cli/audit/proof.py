@@ -11,7 +11,7 @@ from tenantry.audit import proof as proving
 from tenantry.audit.proof import Proof
 from tenantry.cli._options import Dsn
 from tenantry.cli.audit._options import OptionalSpec, PublicKeys, TableName, public_keys, reading, trail
-from tenantry.errors import SpecError
+from tenantry.errors import SpecError, unreadable
 
 
 def proof(
@@ -35,7 +35,9 @@ def proof(
     try:
         found = Proof.from_json(Path(event).read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise SpecError(f"{event}: not a proof ({error})") from None
+        raise SpecError(
+            f"{event}: not a proof ({unreadable(error)}); `tenantry audit proof EVENT` makes one"
+        ) from None
     proving.check(found, trusted)
     print(f"The event {found.event['id']} is in the log, record {found.in_log.index} of {found.in_log.size}.")
     return 0
