@@ -76,7 +76,15 @@ def test_a_database_is_proven_once_its_plan_is_applied(db: Database) -> None:
     assert not before.proven
     assert before.review is not None
     assert any(f.check == "role-missing" for f in before.review.findings)
-    assert ("target", "posts") in errors(before)
+    told = {f.object: f.message for f in before.findings if f.check == "target"}
+    assert told["posts"] == "has no column tenant_id yet; run `tenantry apply`"
+    assert told["tenants"] == "is not there yet; run `tenantry apply`"
+    assert told["logins"].startswith("is isolated through users, which has no tenant yet")
+    left = "\n".join(before.review.not_looked_at)
+    assert f"there is no role {db.role('app')}; `tenantry apply` makes it: " in left
+    assert "the audit trail audit_logs is not there yet; run `tenantry apply`: " in left
+    assert "give a spec" not in left
+    assert "`tenantry apply` mends it" in to_text(before)
     with db.connect() as connection:
         connection.execute("SET row_security = off")
         for step in planner.plan(spec, introspect.read(connection), "transactional"):

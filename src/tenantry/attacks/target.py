@@ -17,6 +17,8 @@ OURS = "tenantry"  # the schema of the journal and of what a conversion needs me
 
 TRAIL_COLUMN = "tenant_id"  # whatever tenant tables call theirs
 
+_APPLY = "run `tenantry apply`"
+
 Kind = Literal["tenant", "through", "tenants", "trail"]
 
 
@@ -158,15 +160,21 @@ def find(spec: Spec, catalog: Catalog) -> tuple[tuple[Target, ...], tuple[tuple[
     unfit: list[tuple[QName, str]] = []
     for name, kind, column in _own(spec):
         table = catalog.by_name.get(name)
-        if table is None or table.column(column) is None:
-            unfit.append((name, f"is not there with a column {column}"))
+        if table is None:
+            unfit.append((name, f"is not there yet; {_APPLY}"))
+        elif table.column(column) is None:
+            unfit.append(
+                (name, f"has no column {column}; name the table and its key in the spec as they are")
+            )
         else:
             found[name] = whole(catalog, Target(table, kind, column))
     declared = [(n, r) for n, r in spec.tables.items() if r.scope in ("tenant", "through") and n not in found]
     # A table that is isolated through another one comes after it.
     for name, rule in sorted(declared, key=lambda d: d[1].scope == "through"):
         if name not in catalog.by_name:
-            unfit.append((name, "is not there"))
+            unfit.append(
+                (name, "is not there; name it in the spec as `tenantry inspect` does, or leave it out")
+            )
         for table in _family(catalog, name):
             target = _target(spec, table, rule, found)
             if isinstance(target, Target):
@@ -209,10 +217,15 @@ def _target(spec: Spec, table: Table, rule: TableRule, found: Mapping[QName, Tar
         return "is a foreign table, which cannot have row level security"
     if rule.scope == "tenant":
         column = rule.column or spec.tenancy.column
-        return Target(table, "tenant", column) if table.column(column) else f"has no column {column} yet"
+        return (
+            Target(table, "tenant", column)
+            if table.column(column)
+            else f"has no column {column} yet; {_APPLY}"
+        )
     parent = found.get(rule.parent) if rule.parent else None
     if parent is None:
-        return "is isolated through a table that is no tenant table"
+        what = f"{display(rule.parent)}, which has no tenant yet" if rule.parent else "nothing that is named"
+        return f"is isolated through {what}; {_APPLY}"
     on = dict(rule.on) or _single_key(table, parent.table.qname)
     return (
         Target(table, "through", None, parent, on) if on else f"has no single foreign key to {parent.label}"

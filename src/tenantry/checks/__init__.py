@@ -157,7 +157,9 @@ class _Run:
                 "the application's role is not known; give --app-role"
             )
         elif not there:
-            self.skipped["role"] = self.skipped["app"] = f"there is no role {' or '.join(roles)}"
+            makes = self.request.spec is not None and roles == (self.request.spec.roles.app,)
+            why = f"there is no role {' or '.join(roles)}" + ("; `tenantry apply` makes it" if makes else "")
+            self.skipped["role"] = self.skipped["app"] = why
         elif any(there.values()):
             self.skipped["app"] = "the application is a superuser, whom no privilege and no policy binds"
         if known.column is None:
@@ -165,7 +167,7 @@ class _Run:
         if known.setting is None:
             self.skipped["setting"] = "no setting was recognised; give a spec"
         if known.trail is None:
-            self.skipped["trail"] = "no audit trail was recognised; give a spec"
+            self.skipped["trail"] = tenancy.no_trail(self.request.spec)
 
     def _can(self, one: Check) -> bool:
         return self._fits(one) and not any(need in self.skipped for need in one.needs)

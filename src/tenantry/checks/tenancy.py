@@ -127,8 +127,8 @@ def recognise(
         scopes = _declared(spec, relations) if spec else _guessed(references, column, relations, readings)
         columns = dict(_columns(spec, column, scopes, relations, readings))
         asked = Asked(frozenset({setting} if setting else ()), columns, signed=spec is not None and signed)
-    if "trail" not in scopes.values():
-        unknown.append("the audit trail: none is declared, and no table has its guards")
+    if "trail" not in scopes.values() and spec is None:
+        unknown.append("the audit trail: no table has its guards")
     return Known(
         column=column,
         setting=setting,
@@ -141,6 +141,15 @@ def recognise(
         context=tuple(ours),
         signed=signed,
     )
+
+
+def no_trail(spec: Spec | None) -> str:
+    """Why what is about the audit trail was not looked at, and what to do."""
+    if spec is None:
+        return "no audit trail was recognised; give a spec"
+    if spec.audit is None:
+        return "the spec declares no audit trail ([audit])"
+    return f"the audit trail {display(spec.audit.table)} is not there yet; run `tenantry apply`"
 
 
 def _context(conn: psycopg.Connection[Any]) -> dict[int, str]:

@@ -134,7 +134,7 @@ def _found(proof: Proof) -> Iterator[str]:
 def _pending(proof: Proof) -> Iterator[str]:
     if proof.pending:
         yield ""
-        yield "PENDING: the database is not in the declared state; `tenantry plan` shows why:"
+        yield "PENDING: the database is not in the declared state; `tenantry plan` shows why, `tenantry apply` mends it:"
         yield from (f"  {step}" for step in proof.pending[:_PENDING])
     if len(proof.pending) > _PENDING:
         yield f"  and {len(proof.pending) - _PENDING} more"
