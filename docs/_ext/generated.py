@@ -18,6 +18,7 @@ import known_cases
 import typer
 
 from tenantry import checks, cli, controls, spec
+from tenantry.mutations import layers, suite, worlds
 
 _MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -240,6 +241,22 @@ def _control(control: str, asks: str) -> Iterator[str]:
         yield "\nThe checks: " + ", ".join(f"{check.id} {_code(check.slug)}" for check in named) + "."
 
 
+# The self-test
+
+
+def sabotages() -> str:
+    """The databases of the self-test, and how many sabotages are tried in each."""
+    return "\n".join(_sabotages())
+
+
+def _sabotages() -> Iterator[str]:
+    yield from _table(["database", "what it is", "sabotages", "by a check", "by attacks"])
+    for name in worlds.NAMES:
+        found = suite.of(name)
+        by = [sum(layer in layers(m) for m in found) for layer in ("check", "attack")]
+        yield _row([_code(name), worlds.kind(name).title, str(len(found)), *map(str, by)])
+
+
 def _table(heads: list[str]) -> Iterator[str]:
     yield _row(heads)
     yield _row(["---"] * len(heads))
@@ -255,4 +272,5 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "coverage": known_cases.page,
     "evidence": evidence,
     "keys": keys,
+    "sabotages": sabotages,
 }

@@ -97,11 +97,11 @@ def current(conn: psycopg.Connection[Any], spec: Spec) -> Key | None:
     return newest(conn, context.at(spec, "keys"), spec.roles.context) if context.signed(spec) else None
 
 
-def newest(conn: psycopg.Connection[Any], table: QName, owner: str) -> Key | None:
-    """The newest valid key of a table, read as its owner. Raises psycopg.Error."""
+def newest(conn: psycopg.Connection[Any], table: QName, owner: str, *, ended: bool = False) -> Key | None:
+    """The newest key of a table that is valid, or that ``ended``, read as its owner. Raises psycopg.Error."""
     query = (
-        f"SELECT id, inner_pad, outer_pad FROM {qualified(table)} "
-        "WHERE inner_pad IS NOT NULL AND (until IS NULL OR until > now()) ORDER BY created_at DESC LIMIT 1"
+        f"SELECT id, inner_pad, outer_pad FROM {qualified(table)} WHERE inner_pad IS NOT NULL "
+        f"AND (until IS NULL OR until > now()) IS {'FALSE' if ended else 'TRUE'} ORDER BY created_at DESC LIMIT 1"
     )
     with conn.transaction(force_rollback=True):
         conn.execute(f"SET LOCAL ROLE {quote(owner)}".encode())

@@ -60,10 +60,11 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How tenants are signed: a key of the database, and ``schema`` where its functions are."""
+    """How tenants are signed: a key of the database, ``schema`` where its functions are, and a key that ``ended``."""
 
     key: Key
     schema: str
+    ended: Key | None = None
 
     def call(self, tenant: str) -> str:
         """SQL that signs a tenant, for an administrator."""

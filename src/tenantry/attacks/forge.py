@@ -21,7 +21,7 @@ from tenantry.runtime.signing import Key
 NAME = "forge"
 WHY = "A session says a tenant without a valid signature, and reads its rows; or it reaches the keys."
 WRITES = False
-SABOTAGE = ()  # only where tenants are signed: tests/test_context.py has its own
+SABOTAGE = ()  # only where tenants are signed: mutations/vault.toml
 REPAIR = ()
 
 
@@ -41,7 +41,8 @@ def values(signing: Signing, tenant: str, other: str, now: int) -> Mapping[str, 
     key = signing.key
     made_up = Key.made_of(key.id, secrets.token_bytes(32))
     good = key.sign(other, now + LIFETIME)
-    return {
+    old = {"a key that ended": signing.ended.sign(tenant, now + LIFETIME)} if signing.ended else {}
+    return old | {
         "an unsigned value": tenant,
         "a key that was made up": made_up.sign(tenant, now + LIFETIME),
         "a key that is not there": Key("none", key.inner, key.outer).sign(tenant, now + LIFETIME),

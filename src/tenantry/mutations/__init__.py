@@ -45,7 +45,7 @@ def run(dsn: str, *, names: Sequence[str] = NAMES, listen: Listen = _silent) -> 
         trials=tuple(trials),
         unshown=unshown(trials, version),
         seconds=time.monotonic() - begun,
-        left_out=(*left_out(trials), *(f"{name}: {why}" for name, why in suite.ASIDE.items())),
+        left_out=left_out(trials),
     )
 
 

@@ -8,13 +8,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from tenantry.attacks import ATTACKS, DOORS, Probe, forge, pooler, shadow
+from tenantry.attacks import ATTACKS, DOORS, Probe, pooler, shadow
 from tenantry.checks import all_checks
 from tenantry.mutations import worlds
 from tenantry.trial import Mutation
 
-# What no database here shows, and why.
-ASIDE = {forge.NAME: "no database of the self-test signs its tenants"}
 _KEYS = {"name", "sql", "finds", "also", "breaches", "beside", "repair", "since"}
 
 
@@ -31,10 +29,11 @@ def of(world: str) -> tuple[Mutation, ...]:
 
 
 def _headers(kind: worlds.Kind) -> Iterator[Mutation]:
-    """The sabotage in the header of each check; of a database without a spec it would say little."""
-    if kind.spec is None and kind.name != "skills":
+    """The sabotage in the header of each check; of a database without a spec it would say little, and those that are
+    about a plain setting say nothing of a signed one."""
+    if (kind.spec is None and kind.name != "skills") or kind.signed:
         return
-    also = _table("companions")
+    also = table("companions")
     for check in all_checks():
         yield Mutation(
             check.slug,
@@ -53,6 +52,10 @@ def _attacks(kind: worlds.Kind) -> Iterator[Mutation]:
                 tables = [t for t in kind.attacked if t == kind.names.get("trail")]
             case "reference":
                 tables = list(kind.references)
+            case "prepared" if (
+                kind.signed
+            ):  # a signed value that is kept is no tenant: vault.toml has another one
+                tables = []
             case "alter":  # a trigger of a partitioned table needs the privilege on each partition, too
                 tables = [t for t in kind.attacked if t not in kind.partitioned]
             case _:
@@ -83,7 +86,8 @@ def _spoilt(probe: Probe, kind: worlds.Kind, table: str, claim: str, *, beside: 
     return Mutation(claim.removesuffix(" *"), sql, breaches=(claim,), beside=beside, repair=repair)
 
 
-def _table(name: str) -> Mapping[str, Any]:
+def table(name: str) -> Mapping[str, Any]:
+    """What a file beside this one holds."""
     file = resources.files("tenantry.mutations") / f"{name}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
@@ -91,7 +95,7 @@ def _table(name: str) -> Mapping[str, Any]:
 def _file(name: str, kind: worlds.Kind) -> Iterator[Mutation]:
     if name == "everywhere" and not kind.everywhere:
         return
-    for entry in _table(name).get("mutation", ()):
+    for entry in table(name).get("mutation", ()):
         unknown = set(entry) - _KEYS
         if unknown or not entry.get("sql") or not (entry.get("finds") or entry.get("breaches")):
             raise ValueError(

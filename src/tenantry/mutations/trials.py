@@ -14,7 +14,6 @@ from tenantry.checks import all_checks
 from tenantry.finding import Outcome, Review
 from tenantry.mutations import pgbouncer, worlds
 from tenantry.mutations.scratch import restore
-from tenantry.mutations.suite import ASIDE
 from tenantry.mutations.worlds import World
 from tenantry.session import Conn
 from tenantry.trial import Layer, Mutation, Trial, Verdict
@@ -211,4 +210,4 @@ def unshown(trials: Sequence[Trial], version: int) -> tuple[str, ...]:
     """Checks of this server's version and attacks that nobody saw find anything, but for what is left out."""
     asked = [c.slug for c in all_checks() if version >= c.since * 10_000]
     asked += [a.NAME for a in (*ATTACKS, *DOORS)]
-    return tuple(sorted(set(asked) - shown(trials) - _absent(trials) - set(ASIDE)))
+    return tuple(sorted(set(asked) - shown(trials) - _absent(trials)))

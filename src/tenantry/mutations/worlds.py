@@ -17,7 +17,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from tenantry import checks, demo, introspect, planner, prove, spec
+from tenantry import checks, demo, introspect, keys, planner, prove, spec
 from tenantry.attacks import DOORS
 from tenantry.attacks.lab import How
 from tenantry.attacks.target import find
@@ -26,9 +26,19 @@ from tenantry.mutations.scratch import Roles, Scratch, roles
 from tenantry.names import display, parse, quote
 from tenantry.session import Conn
 from tenantry.spec import Spec
+from tenantry.steps import context
 
-NAMES = ("skills", "notes", "workshop", "ledger", "claims", "membership")
-_ROLES = ("app_user", "app_owner", "app_keeper")
+NAMES = ("skills", "notes", "workshop", "ledger", "vault", "claims", "membership")
+_ROLES = (
+    "app_user",
+    "app_owner",
+    "app_keeper",
+    "app_resolver",
+    "app_context",
+    "app_system",
+    "app_support",
+    "app_recorder",
+)
 _BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -52,6 +62,11 @@ class Kind:
     spec: Mapping[str, Any] | None
     before: str
     more: str
+
+    @property
+    def signed(self) -> bool:
+        """Whether a session's tenant must be signed."""
+        return self.spec is not None and self.spec.get("tenancy", {}).get("context") == "signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +143,8 @@ def make(scratch: Scratch, name: str) -> Iterator[World]:
     database = scratch.database()
     with contextlib.closing(scratch.connect(database)) as conn:
         _fill(conn, described, mine, declared)
+    if declared is not None and context.signed(declared):
+        keys.new(scratch.dsn_of(database), declared)
     with contextlib.closing(scratch.connect(scratch.database(template=database))) as conn:
         names = _names(described, scratch, mine, declared)
         world = World(described, scratch, database, conn, declared, names, roles(scratch), _NOTHING, ())
@@ -155,7 +172,12 @@ def _declared(described: Kind, mine: Mapping[str, str]) -> Spec | None:
     else:
         return None
     own = {"app": mine["app_user"], "owner": mine["app_owner"]}
-    return found.model_copy(update={"roles": found.roles.model_copy(update=own)})
+    own |= {word: mine[f"app_{word}"] for word in ("resolver", "context")}
+    work = {word: mine[f"app_{word}"] for word in ("system", "support") if getattr(found.roles, word)}
+    update: dict[str, Any] = {"roles": found.roles.model_copy(update=own | work)}
+    if found.audit is not None and (work or found.audit.extended):
+        update["audit"] = found.audit.model_copy(update={"owner": mine["app_recorder"]})
+    return found.model_copy(update=update)
 
 
 def _fill(conn: Conn, described: Kind, mine: Mapping[str, str], declared: Spec | None) -> None:
@@ -212,6 +234,8 @@ def _names(
     found = dict(described.names)
     if declared is not None:
         found["setting"] = declared.tenancy.setting
+        office = declared.roles
+        found |= {w: quote(r) for w, r in (("system", office.system), ("support", office.support)) if r}
     for word in ("table", "child", "tenants", "trail"):
         if word in found:
             found[f"{word}_label"] = label(found[word])

@@ -50,12 +50,12 @@ def recognised(admin: Conn, catalog: Catalog) -> Found:
 def _look(admin: Conn, table: QName, owner: str) -> Found:
     """The newest key of a table, as its owner reads it."""
     try:
-        key = keys.newest(admin, table, owner)
+        key, ended = (keys.newest(admin, table, owner, ended=over) for over in (False, True))
         why = "no key is valid, so that every tenant is refused and nothing could be attacked"
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
-        key, why = None, f"could not look: {error.sqlstate} {error.diag.message_primary}"
+        key, ended, why = None, None, f"could not look: {error.sqlstate} {error.diag.message_primary}"
     if key is None:
         return Found(finding=Finding("keys", "error", display(table), why, _FIX))
-    return Found(Signing(key, table.schema))
+    return Found(Signing(key, table.schema, ended))
