@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tenantry.runtime import tenant
 from tenantry.runtime.asyncpg import Connection as AsyncpgConnection
+from tenantry.runtime.binding import SETTING
 from tenantry.runtime.isolation import Tenancy, isolate
 from tenantry.runtime.psycopg import Connection
 from tenantry.runtime.sqlalchemy import scoped
@@ -29,6 +30,8 @@ TENANTS, ROWS = 100, 100_000
 HAND, CUSTOM = "by hand", "by hand, plans of its own each time"
 AUTO = "by hand, without a transaction"
 SCOPED, NAMED = "scoped", "scoped, the tenant in the query too"
+# What any library would have to do at least: BEGIN and SET LOCAL in one message, sent by libpq itself.
+BOUND, BOUND_CUSTOM = "bound by hand", "bound by hand, plans of its own each time"
 KEY, OWN = "SELECT body FROM notes WHERE id = {}", "SELECT body FROM notes WHERE id = {} AND tenant_id = {}"
 EXEMPT, APP = "exempt", "app_user"
 
@@ -106,6 +109,24 @@ def by_psycopg(bound: bool = False, *, named: bool = False, custom: bool = False
             conn.commit()
 
         return Arm(lambda times: repeat(transaction, numbers, bound, times), conn.info.backend_pid)
+
+    return make
+
+
+def by_libpq(*, custom: bool = False) -> Make:
+    """The cheapest way to bind a transaction that there is: no scope, no sweep, and no other setting."""
+
+    def make(stack: ExitStack, server: str, work: int) -> Arm:
+        conn = stack.enter_context(psycopg.Connection.connect(dsn_of(server, True, custom)))
+        numbers = rows()
+
+        def transaction(who: str, number: int) -> None:
+            conn.pgconn.exec_(f"BEGIN; SET LOCAL {SETTING} = '{who}'".encode())
+            for _ in range(work):
+                assert conn.execute(KEY.format("%s"), (number,)).fetchone()
+            conn.commit()
+
+        return Arm(lambda times: repeat(transaction, numbers, False, times), conn.info.backend_pid)
 
     return make
 

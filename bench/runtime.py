@@ -39,6 +39,7 @@ def groups(libraries: Iterable[str]) -> dict[str, arms.Group]:
     return {
         "psycopg": arms.Group(
             {arms.HAND: psycopg(), arms.CUSTOM: psycopg(custom=True), arms.AUTO: psycopg(auto=True)}
+            | {arms.BOUND: arms.by_libpq(), arms.BOUND_CUSTOM: arms.by_libpq(custom=True)}
             | {arms.SCOPED: psycopg(True), arms.NAMED: psycopg(True, named=True)}
         ),
         "asyncpg": arms.Group(

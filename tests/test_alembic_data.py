@@ -13,10 +13,11 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tenantry.errors import ExemptRole, TenantError
+from tenantry.runtime import Binding, Signer, current
 from tenantry.runtime import alembic as runtime_alembic
-from tenantry.runtime import current
 from tenantry.runtime.alembic import for_each_tenant, loud
 from tenantry.runtime.isolation import Tenancy
+from tenantry.runtime.signing import written
 from tests import alembic_world
 from tests.alembic_world import World
 from tests.test_alembic import SHELVES, models, with_shelves
@@ -203,6 +204,27 @@ def test_a_connection(name: str | None, world: World, bind: Connection) -> None:
     bind.begin()
     with pytest.raises(TenantError, match="a transaction is open"):
         for_each_tenant(bind, work, role=world.names["app"], name="other")
+
+
+def test_names_that_look_like_parameters(bind: Connection) -> None:
+    """Colons, backslashes and percent signs in names are theirs."""
+    odd = r"o:dd \:x::y %s"
+    made = (
+        f'CREATE TEMP TABLE "{odd}" (":key" text)', f'INSERT INTO "{odd}" VALUES (\'a\')', f'CREATE SCHEMA "{odd}"',
+        f'CREATE FUNCTION "{odd}".enter(value text) RETURNS void LANGUAGE sql AS '
+        "$$ SELECT set_config('app.current_tenant_id', split_part(value, '.', 4), true) $$",
+    )  # fmt: skip
+    for statement in made:
+        bind.exec_driver_sql(statement.replace("%", "%%"), ())
+    assert runtime_alembic._tenants(bind, Tenancy(tenants=odd, key=":key"), None) == ["a"]
+    seen = []
+
+    def work(id: str) -> None:
+        seen.append(bind.scalar(text("SELECT current_setting('app.current_tenant_id')")))
+
+    signer = Signer(written("k1", bytes(32)), schema=odd)
+    runtime_alembic._work(bind, Binding(signer=signer), None, "a", work)
+    assert seen == ["a"]
 
 
 def test_loud_comes_first(bind: Connection) -> None:

@@ -77,6 +77,18 @@ def test_a_wrong_binding_is_told(
     assert getattr(verdict, what)
 
 
+def test_whoever_sees_everything_sees_others_rows(bench: Any, database: Database) -> None:
+    """The first and the last tenant too: what a worker reads comes in no order of theirs."""
+    with database.connect() as admin:
+        admin.execute("TRUNCATE notes")
+        admin.execute(
+            "INSERT INTO notes (tenant_id, body) SELECT 't' || t, format('t%s:1:%s', t, n) "
+            "FROM generate_series(0, 9) t, generate_series(1, 40) n"
+        )
+        owners = {owner for owner, _ in admin.execute(bench.READ.encode()).fetchall()}
+    assert len(owners) > 1
+
+
 def test_a_lost_write_and_one_that_was_not_undone_are_told(bench: Any, database: Database) -> None:
     with database.connect() as admin:
         admin.execute("TRUNCATE notes")

@@ -7,6 +7,7 @@ first, without a tenant, updates no row and is told that all is well; the second
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -27,7 +28,7 @@ SELECT c.oid::pg_catalog.regclass::text, pg_catalog.row_security_active(c.oid)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-WHERE c.relkind IN ('r', 'p') AND a.attname = :tenant_column AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND a.attname = \0tenant_column\0 AND NOT a.attisdropped
     AND n.nspname NOT IN ('information_schema', 'tenantry') AND n.nspname !~ '^pg_'
     AND pg_catalog.has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')
 ORDER BY 1
@@ -99,7 +100,7 @@ def for_each_tenant(
                 if name:
                     _run(
                         bind,
-                        "INSERT INTO tenantry.migrated (migration, tenant) VALUES (:name, :id)",
+                        "INSERT INTO tenantry.migrated (migration, tenant) VALUES (\0name\0, \0id\0)",
                         name=name,
                         id=id,
                     )
@@ -153,11 +154,12 @@ def _work(bind: Connection, binding: Binding, role: str | None, id: str, work: C
     """One tenant's work, bound to it. What was set is set back, as the transaction may go on."""
     before, was = (_run(bind, f"SHOW {name}").scalar_one() for name in ("row_security", "role"))
     for statement in ("SET LOCAL row_security = on", *_as(role)):
-        bind.exec_driver_sql(statement)
+        _run(bind, statement)
     if binding.signer:
-        _run(bind, binding.signer.statement.replace("$1", ":value"), value=binding.signer.value(id))
+        enter = binding.signer.statement.removesuffix("($1)")
+        _run(bind, f"{enter}(\0value\0)", value=binding.signer.value(id))
     else:
-        bind.exec_driver_sql(binding.assignment(id))
+        _run(bind, binding.assignment(id))
     try:
         with tenant(id):
             work(id)
@@ -166,7 +168,7 @@ def _work(bind: Connection, binding: Binding, role: str | None, id: str, work: C
         raise
     leave = [binding.assignment(""), *(_as(was) if role else [])]
     for statement in (*leave, f"SET LOCAL row_security = {before}"):
-        bind.exec_driver_sql(statement)
+        _run(bind, statement)
 
 
 def _as(role: str | None) -> list[str]:
@@ -176,11 +178,11 @@ def _as(role: str | None) -> list[str]:
 def _refuse_unbound(bind: Connection, of: Tenancy, role: str | None) -> None:
     was = str(_run(bind, "SHOW role").scalar_one())
     for statement in _as(role):
-        bind.exec_driver_sql(statement)
+        _run(bind, statement)
     who = str(_run(bind, "SELECT current_user").scalar_one())
     looked = _run(bind, _TABLES, tenant_column=of.column).all()
     for statement in _as(was) if role else ():
-        bind.exec_driver_sql(statement)
+        _run(bind, statement)
     if not looked:
         raise TenantError(
             f"{who} may use no table with the column {of.column}, so whether row level security binds it cannot be told; "
@@ -213,10 +215,11 @@ def _done(bind: Connection, name: str) -> frozenset[str]:
     if _run(bind, "SELECT to_regclass('tenantry.migrated')").scalar_one() is None:
         for statement in _DONE:
             bind.exec_driver_sql(statement)
-    found = _run(bind, "SELECT tenant FROM tenantry.migrated WHERE migration = :name", name=name)
+    found = _run(bind, "SELECT tenant FROM tenantry.migrated WHERE migration = \0name\0", name=name)
     return frozenset(str(id) for id in found.scalars())
 
 
 def _run(bind: Connection, statement: str, **values: str) -> Any:
-    clause = text(statement.replace("::", r"\:\:"))
+    """Execute a statement. Where a value goes, its name stands between zero bytes: no name in SQL has one."""
+    clause = text(re.sub("\0(.*?)\0", r":\1", statement.replace(":", r"\:")))
     return bind.execute(clause.bindparams(*(bindparam(key, value) for key, value in values.items())))

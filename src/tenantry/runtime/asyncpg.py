@@ -24,10 +24,17 @@ class _Protocol:
     A statement outside of a transaction gets one of its own, as asyncpg has no other way to bind it.
     """
 
-    __slots__ = ("_alone", "_fixed_plans", "_real", "orphaned", "state")
+    __slots__ = (
+        "_alone", "_entry", "_fixed_plans", "_get_timeout", "_is_cancelling", "_real", "get_settings", "is_in_transaction",
+        "orphaned", "state",
+    )  # fmt: skip
 
     def __init__(self, real: Any, binding: Binding) -> None:
         self._real = real
+        # Asked for each statement, and found quicker here than by __getattr__.
+        self.get_settings, self.is_in_transaction = real.get_settings, real.is_in_transaction
+        self._is_cancelling, self._get_timeout = real._is_cancelling, real._get_timeout
+        self._entry: Any = None  # the statement that binds to a signed tenant, as the driver knows it
         self._fixed_plans = False
         self._alone = False  # a transaction of one statement is under way
         self.orphaned = False
@@ -39,8 +46,8 @@ class _Protocol:
     async def query(self, query: str, timeout: Any) -> Any:
         """The simple protocol: one message of any number of statements."""
         await self.recover()
-        inside = self._real.is_in_transaction()
-        if begins(query) and not inside:
+        inside = self.is_in_transaction()
+        if not inside and begins(query):
             return await self._open(self._opening(query.strip().rstrip(";")), timeout)
         if self.state.free or ends(query):
             return await self._real.query(query, timeout)
@@ -48,52 +55,58 @@ class _Protocol:
             self.state.check()
             return await self._real.query(query, timeout)
         if self.state.signs:  # the value is a parameter, which this protocol does not know
-            return await self.run(lambda: self._real.query(query, timeout))
+            return await self.run(self._real.query, query, timeout)
         # What one message holds is one transaction, or begins with one if it says BEGIN somewhere.
         return await self._open(f"{self._opening(None)}; {query}", timeout)
 
-    async def bind_execute(self, state: Any, args: Any, *rest: Any, **named: Any) -> Any:
+    def bind_execute(self, state: Any, args: Any, *rest: Any, **named: Any) -> Awaitable[Any]:
         if state.name and not args:
             self._fixed_plans = True
-        return await self.run(lambda: self._real.bind_execute(state, args, *rest, **named))
+        return self.run(self._real.bind_execute, state, args, *rest, **named)
 
-    async def bind_execute_many(self, *args: Any, **named: Any) -> Any:
-        return await self.run(lambda: self._real.bind_execute_many(*args, **named))
+    def bind_execute_many(self, *args: Any, **named: Any) -> Awaitable[Any]:
+        return self.run(self._real.bind_execute_many, *args, **named)
 
-    async def bind(self, *args: Any, **named: Any) -> Any:
-        return await self.run(lambda: self._real.bind(*args, **named))
+    def bind(self, *args: Any, **named: Any) -> Awaitable[Any]:
+        return self.run(self._real.bind, *args, **named)
 
-    async def execute(self, *args: Any, **named: Any) -> Any:
-        return await self.run(lambda: self._real.execute(*args, **named))
+    def execute(self, *args: Any, **named: Any) -> Awaitable[Any]:
+        return self.run(self._real.execute, *args, **named)
 
-    async def copy_in(self, *args: Any, **named: Any) -> Any:
-        return await self.run(lambda: self._real.copy_in(*args, **named))
+    def copy_in(self, *args: Any, **named: Any) -> Awaitable[Any]:
+        return self.run(self._real.copy_in, *args, **named)
 
-    async def copy_out(self, *args: Any, **named: Any) -> Any:
-        return await self.run(lambda: self._real.copy_out(*args, **named))
+    def copy_out(self, *args: Any, **named: Any) -> Awaitable[Any]:
+        return self.run(self._real.copy_out, *args, **named)
 
     async def recover(self) -> None:
         """Wait until it is known whether a transaction is open, and end one that is nobody's."""
-        if self._real._is_cancelling():
+        if self._is_cancelling():
             await self._real._wait_for_cancellation()
         if self.orphaned and not self._alone:  # its BEGIN or its end was broken off
-            if self._real.is_in_transaction():
+            if self.is_in_transaction():
                 await self._real.query("ROLLBACK", None)
             self.orphaned = False
 
-    async def run(self, send: Callable[[], Awaitable[T]]) -> T:
+    def run(self, send: Callable[..., Awaitable[T]], *args: Any, **named: Any) -> Awaitable[T]:
         """Send something in the open transaction, or in one of its own."""
-        if self.state.free:
-            return await send()
-        await self.recover()
-        if self._real.is_in_transaction():
+        if self.is_in_transaction() and not self._is_cancelling() and (self._alone or not self.orphaned):
             self.state.check()
-            return await send()
+            return send(*args, **named)
+        return self._run(send, *args, **named)
+
+    async def _run(self, send: Callable[..., Awaitable[T]], *args: Any, **named: Any) -> T:
+        if self.state.free:
+            return await send(*args, **named)
+        await self.recover()
+        if self.is_in_transaction():
+            self.state.check()
+            return await send(*args, **named)
         opening = self._opening("BEGIN")
         self._alone = self.orphaned = True
         try:
             await self._open(opening, None)
-            result = await send()
+            result = await send(*args, **named)
             await self._real.query("COMMIT", None)
             self.orphaned = False
             return result
@@ -113,13 +126,17 @@ class _Protocol:
     async def _enter(self, statement: str, value: str, timeout: Any) -> None:
         """Bind the transaction to a signed value, which travels as a parameter. A refusal ends it."""
         try:
-            prepared = await self._real.prepare("", statement, timeout, record_class=asyncpg.Record)
-            prepared._init_types()  # text in, void out: both are known to the driver
-            prepared._init_codecs()
-            await self._real.bind_execute(prepared, (value,), "", 0, False, timeout)
+            if self._entry is None:
+                entry = await self._real.prepare("", statement, timeout, record_class=asyncpg.Record)
+                entry._init_types()  # text in, void out: both are known to the driver
+                entry._init_codecs()
+                self._entry = entry
+            else:
+                self._entry.mark_unprepared()  # then it travels along with its value, and asks for no answer before
+            await self._real.bind_execute(self._entry, (value,), "", 0, False, timeout)
         except BaseException:
             with suppress(Exception):  # the caller sees what went wrong first
-                if self._real._is_cancelling():
+                if self._is_cancelling():
                     await self._real._wait_for_cancellation()
                 await self._real.query("ROLLBACK", None)
             raise
@@ -157,10 +174,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
 
     async def _execute(self, *args: Any, **kwargs: Any) -> Any:
         # The driver prepares, then executes; BEGIN between the two would drop a statement without a name.
-        return await self._protocol.run(lambda: asyncpg.Connection._execute(self, *args, **kwargs))
+        return await self._protocol.run(super()._execute, *args, **kwargs)
 
     async def _executemany(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._protocol.run(lambda: asyncpg.Connection._executemany(self, *args, **kwargs))
+        return await self._protocol.run(super()._executemany, *args, **kwargs)
 
     async def reset(self, *, timeout: float | None = None) -> None:
         with own_work():

@@ -125,12 +125,14 @@ class State:
         Raises NoTenant.
         """
         wanted = self.wanted()
-        sweep: tuple[str, ...] = ()
-        if (self.bound is not None and self.bound != wanted) or not self.swept:
-            self.swept = False
-            sweep = ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans() else ()), "COMMIT")
-        start = (begin,) if begin else ()
-        return (*sweep, *start, *self.again())
+        changed = self.bound is not None and self.bound != wanted
+        opened = self.again()
+        if begin:
+            opened = (begin, *opened)
+        if not changed and self.swept:
+            return opened
+        self.swept = False
+        return ("BEGIN", *SWEEP, *(("DISCARD PLANS",) if fixed_plans() else ()), "COMMIT", *opened)
 
     def again(self) -> tuple[str, ...]:
         """The statements that bind a transaction to the scope of now. Raises NoTenant."""
@@ -148,12 +150,12 @@ class State:
 
     def _context(self) -> tuple[str, ...]:
         """Who works, and for which request."""
-        found = None if self.free else scope.current_or_none()
-        return _context(found) if found else NOBODY
+        found = scope.current_or_none()
+        return NOBODY if found is None or self.free else _context(found)
 
     def check(self) -> None:
         """Raise MixedTenants unless the scope of now is that of the transaction; NoTenant outside of any."""
-        if self.free:
+        if self.new or _own_work.get():
             return
         wanted = self.binding.wanted()
         if wanted != self.bound:

@@ -24,6 +24,7 @@ from tenantry.runtime.binding import Binding, State, ends, own_work
 if not all(hasattr(psycopg.BaseConnection, name) for name in ("_exec_command", "_start_query")):
     raise ImportError(f"psycopg {psycopg.__version__} is not one that tenantry.runtime knows; use 3.2 or 3.3")
 
+_NOTHING: Any = ()
 _DONE, _IDLE = pq.ExecStatus.COMMAND_OK, pq.TransactionStatus.IDLE
 # What psycopg asks for itself, beside what ends something.
 _OWN = ("PREPARE TRANSACTION ", "SELECT 1 FROM pg_catalog.pg_cursors ")
@@ -52,36 +53,38 @@ class _Scoped:
         self.tenantry_state.wanted()  # psycopg 3.2 would count a transaction whose BEGIN was refused
         return super().transaction(*args, **kwargs)  # type: ignore[misc]
 
+    # These two return what is to be iterated: a generator of their own would cost each statement one more.
+
     def _start_query(self) -> PQGen[None]:
         idle = self.pgconn.transaction_status == _IDLE
-        unbound = self._autocommit and (idle or not self._num_transactions)
-        if unbound and not self._alone and not self.tenantry_state.free:
+        if self._autocommit and (idle or not self._num_transactions) and not self._alone:
+            self._refuse_autocommit()
+        if idle and not self._autocommit:
+            return self._open(self._get_tx_start_command(), sync=True)  # type: ignore[attr-defined]
+        self.tenantry_state.check()
+        return _NOTHING  # type: ignore[no-any-return]
+
+    def _refuse_autocommit(self) -> None:
+        if not self.tenantry_state.free:
             raise TenantError(
                 "this connection is in autocommit mode, where no transaction carries the tenant; "
                 "put the statement under `with conn.transaction():`"
             )
-        if not idle or self._autocommit:
-            self.tenantry_state.check()
-            return
-        yield from self._open(self._get_tx_start_command())  # type: ignore[attr-defined]
-        if self._pipeline:
-            yield from self._pipeline._sync_gen()
 
     def _exec_command(
         self, command: str | bytes | sql.Composable, result_format: pq.Format = pq.Format.TEXT
     ) -> PQGen[pq.abc.PGresult | None]:
-        if isinstance(command, bytes) and command == self._get_tx_start_command():  # type: ignore[attr-defined]
-            yield from self._open(command)
-            return None
         if command not in (b"COMMIT", b"ROLLBACK"):
+            if isinstance(command, bytes) and command == self._get_tx_start_command():  # type: ignore[attr-defined]
+                return self._open(command)
             text = _text(command, self)
             if not ends(text) and not text.startswith(_OWN):
                 self.tenantry_state.check()
-        result: pq.abc.PGresult | None = yield from super()._exec_command(command, result_format)  # type: ignore[misc]
-        return result
+        sent: PQGen[pq.abc.PGresult | None] = super()._exec_command(command, result_format)  # type: ignore[misc]
+        return sent
 
-    def _open(self, begin: bytes) -> PQGen[None]:
-        """Begin a transaction and bind it: one message, or one trip of the pipeline."""
+    def _open(self, begin: bytes, sync: bool = False) -> PQGen[None]:
+        """Begin a transaction and bind it: one message, or one trip of the pipeline, which ``sync`` ends."""
         statements = self.tenantry_state.opening(begin.decode(), fixed_plans=self._has_fixed_plans)
         entry = self.tenantry_state.entry()
         if self._pipeline:
@@ -93,15 +96,16 @@ class _Scoped:
         else:
             yield from self._say(statements)
         self.tenantry_state.swept = True
+        if sync and self._pipeline:
+            yield from self._pipeline._sync_gen()
 
     def _say(self, statements: Sequence[str]) -> PQGen[None]:
         """One message."""
         self._check_connection_ok()  # type: ignore[attr-defined]
         self.pgconn.send_query("; ".join(statements).encode())
-        results = yield from generators.execute(self.pgconn)
-        for result in results:
-            if result.status != _DONE:
-                raise psycopg.errors.error_from_result(result)
+        *_, last = yield from generators.execute(self.pgconn)  # none follows one that failed
+        if last.status != _DONE:
+            raise psycopg.errors.error_from_result(last)
 
     def _queue(self, statements: Sequence[str], entry: tuple[str, str] | None) -> PQGen[None]:
         """Into the pipeline, each by itself."""
@@ -182,7 +186,7 @@ class Connection(_Scoped, psycopg.Connection[Row]):
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[Row]:
         if query:
-            return super().execute(query, params, **kwargs)
+            return psycopg.Connection.execute(self, query, params, **kwargs)
         with own_work():  # how a pool asks whether the connection lives
             return super().execute(query, params, **kwargs)
 

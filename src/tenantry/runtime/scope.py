@@ -24,6 +24,7 @@ from tenantry.errors import MixedTenants, NoTenant, TenantError
 MAX_LENGTH = 255  # characters of a tenant, an actor, a request id and of each further field
 # Modules that use a generator as a context manager: between its two halves runs the code that asked for it.
 _DRIVERS = frozenset({"contextlib", "_pytest.fixtures"})
+_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _PLAIN = re.compile(rf"[ -~]{{1,{MAX_LENGTH}}}")  # what needs no closer look
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -103,10 +104,11 @@ class _Opened:
         """The scope that this one is inside of ``outer``. Raises MixedTenants."""
         raise NotImplementedError
 
-    def _enter(self, opener: FrameType | None) -> Scope:
+    def _enter(self, opener: FrameType) -> Scope:
         if self._entry is not None:
             raise TenantError("this scope is entered already; call tenant(…) again for another one")
-        _refuse_generator(opener)
+        if opener.f_code.co_flags & _GENERATOR or opener.f_globals.get("__name__") == "contextlib":
+            _refuse_generator(opener)
         outer = _living(_entered.get())
         scope = self._within(outer.scope if outer else None)
         self._entry = _push(scope, outer)
@@ -139,13 +141,14 @@ class tenant(_Opened):
         **fields: str,
     ) -> None:
         self._entry = None
-        name = tenant_text(id)
+        self._switch = switch
+        self._given = _of(id if type(id) is str else tenant_text(id))
         if actor is not None or request_id is not None or fields:
             for key, value in {"actor": actor, "request_id": request_id, **fields}.items():
                 if value is not None:
                     _check(key, value)
-        self._given = Scope(name, actor, request_id, MappingProxyType(fields) if fields else _NONE)
-        self._switch = switch
+            given = MappingProxyType(fields) if fields else _NONE
+            self._given = Scope(self._given.tenant, actor, request_id, given)
 
     def _within(self, outer: Scope | None) -> Scope:
         mine = self._given
@@ -206,6 +209,12 @@ def entered(scope: Scope) -> Iterator[None]:
         yield
     finally:
         _pop(entry)
+
+
+@functools.lru_cache(maxsize=4096)  # a request's scope is mostly one that was made before
+def _of(name: str) -> Scope:
+    """The scope of a tenant of which nothing else is known. Raises TenantError."""
+    return Scope(tenant_text(name))
 
 
 def tenant_text(value: object) -> str:
@@ -271,8 +280,7 @@ def _refuse_generator(opener: FrameType | None) -> None:
     """
     while opener is not None and opener.f_globals.get("__name__") == "contextlib":
         opener = opener.f_back  # an exit stack
-    generator = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-    if opener is None or not opener.f_code.co_flags & generator:
+    if opener is None or not opener.f_code.co_flags & _GENERATOR:
         return
     driver = opener.f_back
     if driver is not None and driver.f_globals.get("__name__") in _DRIVERS:
