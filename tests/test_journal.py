@@ -51,6 +51,13 @@ def test_a_role_that_may_not_make_the_journal(db: Database) -> None:
     assert apply(dsn, made).done == 1
 
 
+def test_a_copy_of_the_schema_alone_has_a_journal_without_history(db: Database) -> None:
+    apply(db.dsn, plan(db, column()))
+    do(db, "TRUNCATE tenantry.journal_layout, tenantry.plans, tenantry.steps")
+    assert apply(db.dsn, plan(db, column(table="tags"))).done == 1
+    assert query(db, "SELECT version FROM tenantry.journal_layout") == 1
+
+
 def test_a_newer_journal_is_refused(db: Database) -> None:
     apply(db.dsn, plan(db, column()))
     do(db, "UPDATE tenantry.journal_layout SET version = 2")

@@ -101,6 +101,11 @@ class PlanRow:
             ) from error
 
 
+_LAYOUT_AGAIN = """
+INSERT INTO tenantry.journal_layout (version) SELECT %s WHERE NOT EXISTS (SELECT FROM tenantry.journal_layout)
+"""
+
+
 def present(conn: Conn) -> bool:
     """True when there is a journal. Raises CatalogError for one that is not ours to use or too new."""
     found = conn.execute(
@@ -118,7 +123,7 @@ def present(conn: Conn) -> bool:
             "no rights there; connect as its owner or as a superuser"
         )
     ((version,),) = conn.execute("SELECT max(version) FROM tenantry.journal_layout").fetchall()
-    if version != LAYOUT:
+    if version not in (LAYOUT, None):  # None in a copy of the schema alone: a journal with nothing in it
         raise CatalogError(
             f"schema tenantry holds a journal of layout {version} and this version of Tenantry knows layout "
             f"{LAYOUT}; use the version of Tenantry that wrote it, or a newer one"
@@ -129,6 +134,7 @@ def present(conn: Conn) -> bool:
 def ensure(conn: Conn) -> None:
     """Make the journal if it is not there, in one transaction."""
     if present(conn):
+        conn.execute(_LAYOUT_AGAIN, [LAYOUT])
         return
     text = (resources.files("tenantry") / "sql" / "journal_create.sql").read_text(encoding="utf-8")
     try:
