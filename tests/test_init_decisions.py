@@ -230,10 +230,9 @@ def test_triggers_that_fire_on_the_backfill_are_asked_about(made: Trigger, asked
     assert drafted(ORGS, open_, below, *(of_org(f"filler_{n}") for n in range(9)))["tables"]["open"].get(
         "triggers"
     ) == ("undecided" if asked else None)
-    # All rows are one tenant's: only the profile transactional fills them by an UPDATE.
-    one = catalog(replace(USERS, triggers=(made,)))
-    assert "triggers" not in checked(one)["tables"]["users"]
-    assert ("migration files" in init.draft(one).text) is asked
+    # All rows are one tenant's, in a column that no trigger knows of.
+    one = drafted(replace(USERS, triggers=(made,)))["tables"]["users"]
+    assert one.get("triggers") == ("disable" if asked else None)
 
 
 def test_a_key_that_a_view_depends_on_stays() -> None:
@@ -245,6 +244,15 @@ def test_a_key_that_a_view_depends_on_stays() -> None:
     made = replace(catalog(orders), views=(seen,))
     assert checked(made)["tables"]["orders"]["primary_key"] == "global"
     assert "must stay as it is: seen" in init.draft(made).text
+    # Made of another table's key, it would follow that one.
+    lines = table("lines", "id text!", "at timestamptz", fk={"id": "orders"})
+    assert lines.primary_key is not None
+    key = (lines.qname, lines.primary_key.name)
+    made = replace(catalog(orders, lines), views=(replace(seen, keys=(key,)),))
+    assert {n: t["primary_key"] for n, t in checked(made)["tables"].items()} == {
+        "orders": "undecided",
+        "lines": "global",
+    }
 
 
 def test_triggers_matter_only_where_rows_are_filled() -> None:

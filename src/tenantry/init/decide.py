@@ -85,12 +85,6 @@ class Decisions:
             )
         if table.primary_key is None:
             lines.append("no primary key")
-        found = keys.fired(self.catalog, table, self._column(table)) if self.mode is Mode.SINGLE else ""
-        if found:
-            lines.append(
-                f"its backfill fires nothing; in migration files (profile transactional) it fires {found}, and triggers"
-                ' = "disable" or "fire" must be said'
-            )
         return tuple(lines)
 
     def _entries(self, table: Table) -> Iterator[Entry]:
@@ -121,8 +115,8 @@ class Decisions:
     def _keys(self, table: Table, column: str, *, filled: bool) -> Iterator[Entry]:
         yield from keys.primary_key(self.catalog, table, column, self.owned | {table.qname})
         yield from keys.uniques(self.catalog, table, column)
-        if filled and self.mode is not Mode.SINGLE:  # else the online profile fills without an UPDATE
-            yield from keys.triggers(self.catalog, table, column)
+        if filled:
+            yield from keys.triggers(self.catalog, table, column, constant=self.mode is Mode.SINGLE)
 
     def _column(self, table: Table) -> str:
         """The tenant column: the only one that is there, else the common name."""

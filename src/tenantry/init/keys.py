@@ -17,12 +17,15 @@ from tenantry.steps.isolate import POLICY
 def primary_key(catalog: Catalog, table: Table, column: str, owned: Container[QName]) -> Iterator[Entry]:
     """A question, where two tenants may want the same key value and nothing else decides it."""
     key = table.primary_key
-    if key is None or column in key.columns or evidence.planned(catalog, table, owned) != "natural":
+    if key is None or column in key.columns:
         return
+    found = evidence.planned(catalog, table, owned)
     holders = catalog.holders.get((table.qname, key.name), ())
-    if holders:
+    if holders and found != "generated":
         names = listed(display(h.qname) for h in holders)
         yield entry("primary_key", "global", f"Depends on the key, which must stay as it is: {names}.")
+        return
+    if found != "natural":
         return
     yield undecided(
         "primary_key",
@@ -85,20 +88,27 @@ def _describe(policy: Policy) -> str:
     )
 
 
-def fired(catalog: Catalog, table: Table, column: str) -> str:
-    """User triggers that would fire once for every row that is filled; empty for none."""
+def triggers(catalog: Catalog, table: Table, column: str, *, constant: bool) -> Iterator[Entry]:
+    """User triggers that would fire once for every row that is filled.
+
+    A ``constant`` for a column that they cannot know of is no event of the application, and online it is no UPDATE.
+    """
     found = [
         f"{trigger.name} ({trigger.timing.upper()} UPDATE{f' on {display(part.qname)}' if part != table else ''})"
         for part, trigger in firing(catalog, table, column)
     ]
-    return listed(dict.fromkeys(found))
-
-
-def triggers(catalog: Catalog, table: Table, column: str) -> Iterator[Entry]:
-    """A question, where the backfill fires any."""
-    if found := fired(catalog, table, column):
+    if not found:
+        return
+    fires = f"fires {listed(dict.fromkeys(found))}"
+    if constant:
+        yield entry(
+            "triggers",
+            "disable",
+            f'In migration files the backfill is an UPDATE, and {fires}; "fire" lets them.',
+        )
+    else:
         yield undecided(
             "triggers",
-            f"The backfill is an UPDATE of every row, and fires {found}."
+            f"The backfill is an UPDATE of every row, and {fires}."
             ' "disable": not during the backfill; "fire": let them.',
         )
