@@ -11,7 +11,7 @@ from tenantry.finding import Mode, Outcome, Proof
 from tenantry.prove import examine
 from tenantry.report.proof import to_text
 from tests.servers import Database, Server
-from tests.test_prove_undeclared import NOW, Case, made, untold
+from tests.test_prove_undeclared import NOW, Case, breached, made, untold
 
 pytestmark = pytest.mark.usefixtures("sound_server")
 
@@ -154,3 +154,55 @@ def test_a_table_that_is_only_written_is_held(shops: Case) -> None:
     found = of(proof, "plans")
     assert found["read"].detail.startswith(f"no policy lets {shops.app} do this")
     assert not found["insert"].detail
+
+
+# A restrictive policy keeps tenants apart where a permissive one lets everybody in
+
+APART = (
+    "ALTER POLICY own ON goods USING (true)",
+    "CREATE POLICY apart ON goods AS RESTRICTIVE USING (shop_id = nullif(current_setting('app.shop', true), '')::integer)",
+)
+TOGETHER = (
+    "DROP POLICY apart ON goods",
+    "ALTER POLICY own ON goods USING (shop_id = nullif(current_setting('app.shop', true), '')::integer)",
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "untold_", "breaches"),
+    [
+        ((), False, False),
+        (("CREATE POLICY beside ON goods AS RESTRICTIVE USING (current_user <> 'x')",), False, False),
+        (("ALTER POLICY apart ON goods USING (shop_id = nullif(current_setting('app.shop', true), '')::integer OR current_setting('app.staff', true) = 'on')",), True, False),
+        (("ALTER POLICY apart ON goods USING (shop_id = nullif(current_setting('app.shop', true), '')::integer OR name <> '')",), False, True),
+        (("ALTER POLICY apart ON goods TO {keeper}",), False, True),
+    ],
+)  # fmt: skip
+def test_a_restrictive_policy_keeps_tenants_apart(
+    shops: Case, more: tuple[str, ...], untold_: bool, breaches: bool
+) -> None:
+    shops.run(*APART, *more)
+    proof = shops.proven()
+    shops.run(*TOGETHER)
+    if any("beside" in statement for statement in more):
+        shops.run("DROP POLICY beside ON goods")
+    assert proof.proven == (not untold_ and not breaches), to_text(proof)
+    assert ("app.staff" in untold(proof).get("goods", "")) == untold_
+    assert ("read goods" in breached(proof)) == breaches, to_text(proof)
+
+
+def test_a_key_of_which_nobody_can_be_made_up_is_said(db: Database) -> None:
+    case = made(db, """
+CREATE TYPE firm AS ENUM ('acme', 'beta');
+CREATE TABLE docs (id int PRIMARY KEY, firm firm NOT NULL);
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON docs USING (firm = nullif(current_setting('app.firm', true), '')::firm);
+INSERT INTO docs VALUES (1, 'acme'), (2, 'beta');
+GRANT SELECT ON docs TO {app};
+""")  # fmt: skip
+    proof = case.proven()
+    assert not proof.proven
+    assert (
+        untold(proof)["database"]
+        == "docs: its key is public.firm, and no id can be made up that no tenant has"
+    )

@@ -1,11 +1,12 @@
--- Permissive policies that apply to a role. Parameter: role.
--- Yields: schema, table, name, enabled (row level security is on), text (of both expressions), columns (of the table
+-- Policies that apply to a role. Parameter: role.
+-- Yields: schema, table, name, enabled (row level security is on), permissive, text (of both expressions), columns (of the table
 -- itself that they name), reads (JSON: schema, table and column of others); by table and name.
 SELECT
     n.nspname AS schema,
     c.relname AS table,
     p.polname AS name,
     c.relrowsecurity AS enabled,
+    p.polpermissive AS permissive,
     pg_catalog.concat_ws(
         ' ; ', pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)
     ) AS text,
@@ -31,9 +32,8 @@ SELECT
 FROM pg_catalog.pg_policy AS p
 JOIN pg_catalog.pg_class AS c ON c.oid = p.polrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE p.polpermissive
-  AND EXISTS (
-      SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
-      WHERE CASE r.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(%(role)s, r.oid, 'USAGE') END
-  )
+WHERE EXISTS (
+    SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
+    WHERE CASE r.oid WHEN 0 THEN true ELSE pg_catalog.pg_has_role(%(role)s, r.oid, 'USAGE') END
+)
 ORDER BY n.nspname, c.relname, p.polname;

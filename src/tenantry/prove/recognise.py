@@ -49,14 +49,18 @@ def recognised(admin: Wire, app: App, catalog: Catalog, how: How, shared: Set[QN
     found, signed = rules.read(admin.conn, catalog, app.role), signing_of(admin.conn, catalog)
     domains = Domains(catalog, found.policies, shared)
     tried: list[_Found] = []
+    why = f"no policy that applies to {app.role} says which tenant a row is of"
     for domain in domains.candidates()[:_DOMAINS]:
-        one = _tried(admin, app, domains, domain, signed.signing, how)
+        try:
+            one = _tried(admin, app, domains, domain, signed.signing, how)
+        except CatalogError as error:  # its key is of a type of which nobody can be made up
+            one, why = None, str(error)
         tried += [one] if one is not None else []
         if one is not None and one.score:
             break
     best = max(tried, key=lambda t: t.score, default=None)
     if best is None:
-        ground = _nothing(app, catalog, found.policies, shared)
+        ground = _nothing(app, catalog, found.policies, shared, why)
     else:
         ground = _ground(domains, found.functions, best, shared)
     return replace(ground, findings=(signed.finding,)) if signed.finding is not None else ground
@@ -65,15 +69,15 @@ def recognised(admin: Wire, app: App, catalog: Catalog, how: How, shared: Set[QN
 def _tried(
     admin: Wire, app: App, domains: Domains, domain: Domain, signing: Signing | None, how: How
 ) -> _Found | None:
-    """The claims by which a session speaks for one of that domain; None where there is nothing that can be attacked."""
+    """The claims by which a session speaks for one of that domain; None where there is nothing that can be attacked.
+
+    Raises CatalogError when no tenant can be made up that is not there.
+    """
     targets = run.able(admin.conn, app.role, domains.targets(domain).values())
     tenants = _tenants(admin, targets)
     if tenants is None:
         return None
-    try:
-        lab = run.lab(admin, app, Claims((), signing=signing), targets, tenants, how)
-    except CatalogError:  # its key is of a type of which nobody can be made up
-        return None
+    lab = run.lab(admin, app, Claims((), signing=signing), targets, tenants, how)
     asks = _asks(domains.rules)
     chosen = trial.probes(targets, asks)
     lab, score = trial.best(lab, _guess(domains, domain, asks, chosen))
@@ -180,7 +184,9 @@ def _ground(domains: Domains, functions: Sequence[Called], best: _Found, shared:
         targets=tuple(mine.values()),
         tenants=lab.tenants,
         scopes=inherited(scopes | dict.fromkeys(shared, "shared"), domains.catalog),
-        unknown=tuple(_unknown(domains, best, {_plain(c) for c in known}, scopes.keys())),
+        unknown=tuple(
+            _unknown(domains, best, {_plain(c) for c in known}, {t.table.qname: t for t in targets})
+        ),
         left_out=tuple(left_out),
         further=further,
         told=_told(mine, claims, shared, lookups),
@@ -262,14 +268,22 @@ def _plain(claim: Claim) -> Claim:
     return Claim(claim.setting, claim.path)
 
 
-def _unknown(domains: Domains, best: _Found, known: Set[Claim], targets: Set[QName]) -> Iterator[Outcome]:
-    """Policies that ask for more than is known, tables whose rows are not known to be anybody's, and a failed trial."""
+def _unknown(
+    domains: Domains, best: _Found, known: Set[Claim], targets: Mapping[QName, Target]
+) -> Iterator[Outcome]:
+    """Policies that ask for more than is known, tables whose rows are not known to be anybody's, and a failed trial.
+
+    What a restrictive policy asks beside lets nothing through, unless it is the one that keeps tenants apart.
+    """
     if not best.score:
         told = "no session was found that reads rows of a tenant and, with another tenant, does not"
         said = _said(best.lab.claims, best.domain)
         yield Outcome(NAME, "database", "error", detail=f"{told}: tried {said}")
     reasons: dict[tuple[QName, str], list[str]] = {}
     for rule in (r for r in domains.rules if r.enabled and r.table not in domains.shared):
+        target = targets.get(rule.table)
+        if not rule.permissive and not (target and rule.columns & (target.border | target.people)):
+            continue
         asked = [*sorted(rule.signs.strange), *sorted(_called(c) for c in rule.signs.claims - known)]
         if asked:
             told = f"{listed(asked)} is asked for, and what that lets through could not be told"
@@ -300,8 +314,8 @@ def _said(claims: Claims, domain: Domain) -> str:
     return "; ".join(parts)
 
 
-def _nothing(app: App, catalog: Catalog, found: Sequence[Rule], shared: Set[QName]) -> Ground:
-    told = f"no policy that applies to {app.role} says which tenant a row is of"
+def _nothing(app: App, catalog: Catalog, found: Sequence[Rule], shared: Set[QName], why: str) -> Ground:
+    """Nothing to attack, because of ``why``."""
     tables = sorted({r.table for r in found if r.enabled} - shared)
     return Ground(
         role=app.role,
@@ -310,7 +324,7 @@ def _nothing(app: App, catalog: Catalog, found: Sequence[Rule], shared: Set[QNam
         tenants=None,
         scopes=inherited(dict.fromkeys(shared, "shared"), catalog),
         unknown=(
-            Outcome(NAME, "database", "error", detail=told),
+            Outcome(NAME, "database", "error", detail=why),
             *(
                 Outcome(NAME, display(n), "error", detail="nothing says which tenant a row is of")
                 for n in tables

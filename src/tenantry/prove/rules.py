@@ -16,7 +16,7 @@ from tenantry.session import Conn
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A permissive policy. ``enabled``: row level security is on; ``columns`` are the table's own that it names.
+    """A policy. ``enabled``: row level security is on; ``columns`` are the table's own that it names.
 
     ``tables`` are others that it or a function of it reads.
     """
@@ -24,6 +24,7 @@ class Rule:
     table: QName
     name: str
     enabled: bool
+    permissive: bool
     columns: frozenset[str]
     tables: frozenset[QName]
     signs: Signs
@@ -66,8 +67,8 @@ def read(conn: Conn, catalog: Catalog, role: str) -> Rules:
     relations = [*(t.qname for t in catalog.tables), *(v.qname for v in catalog.views)]
     reader = Reader([f for _, _, f in functions], relations)
     policies = tuple(
-        _rule(QName(schema, table), name, enabled, text, columns, reads, reader)
-        for schema, table, name, enabled, text, columns, reads in rows
+        _rule(QName(schema, table), name, enabled, permissive, text, columns, reads, reader)
+        for schema, table, name, enabled, permissive, text, columns, reads in rows
     )
     called = {name for p in policies for name in p.signs.functions}
     return Rules(
@@ -77,11 +78,12 @@ def read(conn: Conn, catalog: Catalog, role: str) -> Rules:
 
 
 def _rule(
-    table: QName, name: str, enabled: bool, text: str, columns: list[str], reads: list[list[str]], reader: Reader
+    table: QName, name: str, enabled: bool, permissive: bool, text: str, columns: list[str], reads: list[list[str]],
+    reader: Reader,
 ) -> Rule:  # fmt: skip
     signs = reader.read(text)
     tables = (frozenset(QName(s, t) for s, t, _ in reads) | signs.tables) - {table}
-    return Rule(table, name, enabled, frozenset(columns), tables, signs, text)
+    return Rule(table, name, enabled, permissive, frozenset(columns), tables, signs, text)
 
 
 def _load(name: str) -> bytes:
