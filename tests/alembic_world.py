@@ -40,6 +40,7 @@ tenants = "tenants"
 app = "{app}"
 owner = "{owner}"
 resolver = "{resolver}"
+searcher = "{searcher}"
 [tables.authors]
 scope = "tenant"
 primary_key = "global"
@@ -74,7 +75,7 @@ with engine.connect() as connection:
 
 def convert(db: Database, more: str = "") -> dict[str, str]:
     """Make and convert the tables, as `SPEC` and ``more`` say; returns the roles."""
-    names = {name: db.role(name) for name in ("app", "owner", "resolver")}
+    names = {name: db.role(name) for name in ("app", "owner", "resolver", "searcher")}
     with db.connect() as connection:
         for statement in SCHEMA:
             connection.execute(statement.format(**names).encode())

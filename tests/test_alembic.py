@@ -236,20 +236,22 @@ def test_a_pipeline_asks_whether_a_revision_is_missing(world: World) -> None:
     world.check(with_shelves(models()))
 
 
-def test_a_captured_table_with_a_resolver(make_db: MakeDatabase, tmp_path: Path) -> None:
-    """What the spec asks beside isolation comes along: a trigger's function of many lines, a look-up, guards lifted."""
+def test_a_captured_table_with_a_resolver_and_a_search(make_db: MakeDatabase, tmp_path: Path) -> None:
+    """What the spec asks beside isolation comes along: functions of many lines, a look-up, guards lifted."""
     db = make_db()
     mine = f'owner = "{db.role("trail")}"\nreader = "{db.role("reader")}"\n'
     trail = f'\n[audit]\nevents = "extended"\nddl = "guarded"\n{mine}capture = ["pages"{{more}}]\n'
     world = World(db, tmp_path / "migrations", alembic_world.convert(db, trail.format(more="")))
     before = structure(world)
     resolver = '\n[resolvers.tenant_by_code]\ntable = "shelves"\nby = "code"\nmany = true\n'
-    world.more = trail.format(more=', "shelves"') + SHELVES + resolver
+    search = """\n[searches."shelves: like"]\ntable = "shelves"\narguments = ["part text"]\nmatch = "code ILIKE '%:a' || part || '%'"\n"""
+    world.more = trail.format(more=', "shelves"') + SHELVES + resolver + search
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # types of the trail that SQLAlchemy does not know
         text = world.revision(with_shelves(models()))
         assert "audit_capture_insert" in text
         assert "tenant_by_code" in text
+        assert "ILIKE" in text
         world.upgrade()
         assert world.plan().steps == ()
         assert world.revision(with_shelves(models())) == ""

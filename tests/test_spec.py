@@ -120,6 +120,16 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert read.undecided == ()
 
 
+def test_types_of_arguments_are_spelt_as_the_server_does() -> None:
+    text = '[searches.s]\ntable = "x"\nmatch = "a"\narguments = ["a  int", "b varchar[]", "c timestamptz", "d \\"Odd\\".vector[]"]'
+    assert spec.parse(text).searches["s"].typed == (
+        ("a", "integer"),
+        ("b", "character varying[]"),
+        ("c", "timestamp with time zone"),
+        ("d", '"Odd".vector[]'),
+    )
+
+
 def test_an_empty_file_is_a_spec_of_defaults() -> None:
     assert spec.parse("") == Spec()
     assert spec.parse("").tenancy == Tenancy()
@@ -275,6 +285,42 @@ MISTAKES = {
         '[tables.x]\nscope = "through"',
         "tables.x: scope through needs parent, the tenant table that isolates this one; add it",
     ),
+    "argument": (
+        '[searches.s]\ntable = "x"\narguments = ["Words text"]\nmatch = "a"',
+        "searches.s.arguments.0: 'Words text' is no argument; write a lower-case name and a type without a length, such as \"words text\"",
+    ),
+    "argument without a type": (
+        '[searches.s]\ntable = "x"\narguments = ["words"]\nmatch = "a"',
+        "searches.s.arguments.0: 'words' is no argument; write",
+    ),
+    "argument that goes on": (
+        '[searches.s]\ntable = "x"\narguments = ["words text) RETURNS int --"]\nmatch = "a"',
+        "searches.s.arguments.0: 'words text) RETURNS int --' is no argument; write",
+    ),
+    "argument with a length": (
+        '[searches.s]\ntable = "x"\narguments = ["words varchar(3)"]\nmatch = "a"',
+        "searches.s.arguments.0: 'words varchar(3)' is no argument; write",
+    ),
+    "type of nobody's": (
+        '[searches.s]\ntable = "x"\narguments = ["near vector"]\nmatch = "a"',
+        "searches.s.arguments.0: 'vector' is no type of the server's own; write its schema in front, such as \"public.vector\"",
+    ),
+    "argument twice": (
+        '[searches.s]\ntable = "x"\narguments = ["a text", "a int"]\nmatch = "a"',
+        "searches.s.arguments: two arguments have the same name; rename one",
+    ),
+    "argument that is there": (
+        '[searches.s]\ntable = "x"\narguments = ["max_rows int"]\nmatch = "a"',
+        "searches.s.arguments.0: max_rows is an argument of every search already; choose another name",
+    ),
+    "search without match": (
+        '[searches.s]\ntable = "x"',
+        "searches.s.match: is missing; add it (The condition,",
+    ),
+    "search of a tenant": (
+        '[searches.s]\ntable = "x"\nmatch = "a"\ntenant = "acme"',
+        "searches.s.tenant: no such key here; the keys here are table, arguments, match, order",
+    ),
 }
 
 
@@ -374,6 +420,13 @@ def test_the_shipped_schema_refuses_what_the_reader_refuses() -> None:
         "key for another scope",
         "parent for another scope",
         "through without parent",
+        "argument",
+        "argument without a type",
+        "argument that goes on",
+        "argument with a length",
+        "type of nobody's",
+        "argument twice",
+        "argument that is there",
     ]
 
 

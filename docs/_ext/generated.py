@@ -108,6 +108,7 @@ _SECTIONS = (
     ("`[audit]`", "Audit", "Without this section no trail is made."),
     ("`capture`", "Capture", "Short: `\"users\"`."),
     ("`[resolvers.NAME]`", "Resolver", ""),
+    ("`[searches.NAME]`", "Search", ""),
     ("`[render]`", "Render", ""),
     ("`[[waivers]]`", "Waiver", "Either `check` and `object`, or `fingerprint`."),
     ("`[tables.NAME]`", "TableRule", "`NAME` is `table` or `\"schema.table\"`; without a schema it is `public`."),

@@ -82,6 +82,7 @@ def apply(
             checked(found)
         found.refuse()
         check_sources(session, plan, known)
+        check_probes(session, plan)
         journal.ensure(session.conn)
         plan_id = resumed.id if resumed else journal.begin(session.conn, plan)
         return _go(_Run(session, plan, plan_id, known, told, Throttle(session)), until, begun)
@@ -189,6 +190,22 @@ def check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) ->
             + "\nA source that leads to several tenants yields none. Correct those rows, or decide on another `backfill` for the table in the spec and run "
             "`tenantry plan` again."
         )
+
+
+def check_probes(session: Session, plan: Plan) -> None:
+    """Raise ApplyError, for all of them at once, if the server does not take what the spec has written in SQL."""
+    problems = []
+    for query, meaning in plan.probes:
+        try:
+            session.count("", query)
+        except ApplyError as error:
+            if error.sqlstate != "42501":  # may not read, and then the step itself tells
+                said = (
+                    error.__cause__.diag.message_primary if isinstance(error.__cause__, psycopg.Error) else ""
+                )
+                problems.append(f"{meaning}: {said}")
+    if problems:
+        raise ApplyError("\n  - ".join(["nothing was changed:", *problems]))
 
 
 def holds(session: Session, step: Change | Backfill, known: StepRow | None) -> bool:

@@ -259,11 +259,12 @@ def analyze(table: QName, column: str) -> str:
 # Functions, triggers, views, roles, grants
 
 
-def create_resolver(name: QName, argument: str, returns: str, body: str) -> str:
-    """No table lock. The caller's search path decides nothing in it."""
+def create_definer(signature: str, returns: str, how: str, config: Sequence[str], body: str) -> str:
+    """No table lock. ``signature`` has the arguments, ``config`` are settings as the catalog keeps them."""
+    settings = " ".join(f"SET {each.replace('=', ' = ', 1)}" for each in config)
     return (
-        f"CREATE FUNCTION {qualified(name)}({argument}) RETURNS {returns}\n"
-        "LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp\n"
+        f"CREATE FUNCTION {signature} RETURNS {returns}\n"
+        f"{how} SECURITY DEFINER {settings}\n"
         f"AS {literal(body)}"
     )
 

@@ -141,7 +141,8 @@ class Plan:
     """What to do, in order, and what a person should know.
 
     ``notes`` are code to edit and defaults taken; they change nothing. ``guards`` are queries that must
-    each return 0 before a revert may run, with the sentence that refuses it otherwise.
+    each return 0 before a revert may run, with the sentence that refuses it otherwise. ``probes`` are queries that
+    the server must take before anything changes, with what it means that it does not.
     """
 
     spec_digest: str
@@ -150,6 +151,7 @@ class Plan:
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
     guards: tuple[tuple[str, str], ...] = ()
+    probes: tuple[tuple[str, str], ...] = ()
     version: int = VERSION
 
     def __iter__(self) -> Iterator[Change | Backfill]:

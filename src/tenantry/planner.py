@@ -25,6 +25,7 @@ from tenantry.steps import (
     observe,
     references,
     resolvers,
+    searches,
     swap,
     tenants,
     trailfunctions,
@@ -59,6 +60,7 @@ def plan(spec: Spec, catalog: Catalog, profile: Profile) -> Plan:
         steps=tuple(steps),
         notes=tuple(dict.fromkeys(_notes(conversion))),
         guards=tuple(_guards(conversion)) if steps else (),
+        probes=tuple(searches.probes(conversion)) if steps else (),
     )
 
 
@@ -82,6 +84,7 @@ def _problems(c: Conversion) -> list[str]:
         capture,
         access,
         resolvers,
+        searches,
         work,
     )
     return [p for part in parts for p in part.problems(c)]
@@ -124,6 +127,7 @@ def _steps(c: Conversion) -> Iterator[Change | Backfill]:
     yield from fill.cut_over(c)
     yield from columns.final_defaults(c)
     yield from resolvers.steps(c)
+    yield from searches.steps(c)
     yield from work.policies(c)
     yield from access.kept_keys(c)
     yield from access.views(c)

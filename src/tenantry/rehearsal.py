@@ -90,6 +90,7 @@ def _rehearse(session: Session, plan: Plan, until: Phase | None) -> Rehearsal:
     refused = ""
     try:
         apply.check_sources(session, plan, known)
+        apply.check_probes(session, plan)
     except ApplyError as error:
         refused = str(error)
     return Rehearsal(

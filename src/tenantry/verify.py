@@ -121,17 +121,19 @@ def any_policy(table: QName, name: str) -> str:
     return _exists("pg_policy", f"polrelid = {_regclass(table)} AND polname = {literal(name)}")
 
 
-def definer(name: QName, argument: str, source: str, owner: str, caller: str) -> str:
-    """A SECURITY DEFINER function with that body and a pinned search path belongs to ``owner``, and ``caller`` is the
-    only other one who may call it."""
-    signature = f"{qualified(name)}({argument})"
+def definer(signature: str, source: str, config: Sequence[str], owner: str, caller: str) -> str:
+    """A SECURITY DEFINER function with that body and those settings belongs to ``owner``, and ``caller`` is the only
+    other one who may call it; ``owner`` has no second one of that name. ``signature`` is quoted SQL, with the types of
+    the arguments."""
     return _exists(
         "pg_proc p JOIN pg_catalog.pg_roles o ON o.oid = p.proowner",
         f"p.oid = pg_catalog.to_regprocedure({literal(signature)}) AND p.prosecdef AND p.prosrc = {literal(source)}"
-        f" AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND o.rolname = {literal(owner)}"
+        f" AND p.proconfig = ARRAY[{_texts(config)}] AND o.rolname = {literal(owner)}"
         " AND ARRAY(SELECT coalesce(r.rolname, '')::text FROM pg_catalog.aclexplode(p.proacl) acl"
         " LEFT JOIN pg_catalog.pg_roles r ON r.oid = acl.grantee WHERE acl.grantee <> p.proowner)"
-        f" = ARRAY[{literal(caller)}]",
+        f" = ARRAY[{literal(caller)}]"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc q WHERE q.pronamespace = p.pronamespace"
+        " AND q.proname = p.proname AND q.proowner = p.proowner AND q.oid <> p.oid)",
     )
 
 
@@ -251,6 +253,22 @@ def column_privileges(
             for c in columns_
         ]
     return _exists("pg_roles r", " AND ".join(tests))
+
+
+def only_columns(table: QName, role_: str, columns_: Sequence[str]) -> str:
+    """The role was granted SELECT on exactly these columns of the table, and nothing else of it."""
+    granted_ = (
+        "SELECT a.attname || ' ' || x.privilege_type FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL"
+        " pg_catalog.aclexplode(a.attacl) x JOIN pg_catalog.pg_roles r ON r.oid = x.grantee"
+        f" WHERE a.attrelid = {_regclass(table)} AND NOT a.attisdropped AND r.rolname = {literal(role_)}"
+        " UNION ALL SELECT x.privilege_type FROM pg_catalog.pg_class c CROSS JOIN LATERAL"
+        " pg_catalog.aclexplode(c.relacl) x JOIN pg_catalog.pg_roles r ON r.oid = x.grantee"
+        f" WHERE c.oid = {_regclass(table)} AND r.rolname = {literal(role_)}"
+    )
+    wanted = _texts(sorted(f"{c} SELECT" for c in columns_))
+    return (
+        f'(ARRAY[{wanted}]::text[] = ARRAY(SELECT g.t FROM ({granted_}) AS g (t) ORDER BY g.t COLLATE "C"))'
+    )
 
 
 def function(signature: str, source: str, owner: str) -> str:

@@ -149,6 +149,7 @@ def _spec_of(declared: Spec, catalog: Catalog) -> Spec:
         update={
             "audit": audit,
             "tables": {name: rule for name, rule in declared.tables.items() if name in there},
+            "searches": {name: one for name, one in declared.searches.items() if one.table in there},
             "resolvers": {name: one for name, one in declared.resolvers.items() if one.table in there},
         }
     )

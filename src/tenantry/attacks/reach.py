@@ -40,13 +40,14 @@ class Relation:
 class Function:
     """A function that the application calls, with the types that must be given; ``variadic``: the last is an array.
 
-    ``definer``: it runs with its owner's rights.
+    ``definer``: it runs with its owner's rights. ``searches`` is the table that it searches, if the spec says so.
     """
 
     name: QName
     types: tuple[str, ...]
     variadic: bool
     definer: bool
+    searches: QName | None = None
 
     @property
     def label(self) -> str:
@@ -68,10 +69,12 @@ def reach(
     scopes: Mapping[QName, str],
     exempt: frozenset[QName] = frozenset(),
     known: frozenset[QName] = frozenset(),
+    searches: Mapping[QName, QName] = {},
 ) -> Reach:
     """Ask the server; the privileges of the role count, by whatever way it has them.
 
     ``exempt`` functions answer for every tenant by design, and ``known`` tables are attacked elsewhere; both are left out.
+    ``searches`` are functions with the table that each searches.
     """
     admin = lab.admin.conn
     found = admin.execute(_load("reach"), {"role": lab.role}).fetchall()
@@ -92,7 +95,7 @@ def reach(
             if r.name not in lab.targets.keys() | known
         ),
         tuple(
-            Function(QName(s, n), tuple(types), variadic, definer)
+            Function(QName(s, n), tuple(types), variadic, definer, searches.get(QName(s, n)))
             for s, n, types, variadic, definer in admin.execute(_load("functions"), {"role": lab.role})
             if QName(s, n) not in exempt
         ),

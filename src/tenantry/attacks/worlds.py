@@ -17,6 +17,7 @@ from tenantry.attacks.aim import residents
 from tenantry.attacks.lab import Lab, Result, Run
 from tenantry.attacks.reach import Function, Reach, below
 from tenantry.attacks.target import Target
+from tenantry.catalog import textual
 from tenantry.finding import Cell, Outcome
 from tenantry.names import display, literal, qualified, quote
 
@@ -46,6 +47,7 @@ class Output:
     query: str
     function: bool = False
     borrowed: bool = False
+    guess: bool = False  # with arguments that it need not take
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,46 @@ def _digest(value: str, source: str) -> str:
 
 
 def _functions(lab: Lab, reach: Reach, gone: str) -> Iterator[Output]:
-    """Each with arguments that point at the tenant that will be gone: its id, and keys of its rows."""
+    """Each with arguments that point at the tenant that will be gone: its id, and keys of its rows.
+
+    What searches a table is also asked for what is in a row of it.
+    """
     keys = list(_keys(lab, gone)) if any(f.types for f in reach.functions) else []
     for function in reach.functions:
-        for given in _arguments(function, keys):
+        found = dict.fromkeys(_arguments(function, keys), False)
+        table = lab.targets.get(function.searches) if function.searches is not None else None
+        if table is not None:
+            words = _row(lab, table, gone)
+            found = dict.fromkeys(_one_by_one(function, words), True) | found
+        for given, guess in found.items():
             first, last = given[:-1], given[-1:]
             last = tuple(f"VARIADIC {g}" for g in last) if function.variadic else last
             call = f"{qualified(function.name)}({', '.join((*first, *last))}) AS t"
-            yield Output(function.label, _digest("t::text", call), function=True, borrowed=function.definer)
+            yield Output(function.label, _digest("t::text", call), function=True, borrowed=function.definer, guess=guess)
+
+
+def _row(lab: Lab, target: Target, gone: str) -> list[tuple[str, str]]:
+    """Type and value of each column of a row of the tenant, where there is one."""
+    columns = target.table.columns
+    values = ", ".join(f"t.{quote(c.name)}::text" for c in columns)
+    query = f"SELECT {values} FROM {target.sql} AS t WHERE {target.owner('t')} = {literal(gone)} LIMIT 1"
+    with contextlib.suppress(
+        psycopg.Error
+    ):  # of a table that cannot be looked at, which its own outcome says
+        row = lab.look(query) or ()
+        return [(c.base, str(v)) for c, v in zip(columns, row, strict=False) if v is not None]
+    return []
+
+
+def _one_by_one(function: Function, words: Sequence[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Every value in the place of every argument that it fits, the others left open."""
+    for place, wanted in enumerate(function.types):
+        for type_, value in words:
+            if _fits(wanted, type_):
+                yield tuple(
+                    f"{literal(value)}::{t}" if n == place else f"NULL::{t}"
+                    for n, t in enumerate(function.types)
+                )
 
 
 def _keys(lab: Lab, gone: str) -> Iterator[tuple[str, str, str]]:
@@ -131,16 +165,14 @@ def _arguments(function: Function, keys: Sequence[tuple[str, str, str]]) -> Iter
         return
     tried: set[tuple[str, ...]] = set()
     for _, type_, value in keys:
-        given = tuple(
-            f"{literal(value)}::{t}" if t == type_ or {t, type_} <= _TEXTS else f"NULL::{t}"
-            for t in function.types
-        )
+        given = tuple(f"{literal(value)}::{t}" if _fits(t, type_) else f"NULL::{t}" for t in function.types)
         if any(not g.startswith("NULL::") for g in given) and given not in tried and len(tried) < 4:
             tried.add(given)
             yield given
 
 
-_TEXTS = {"text", "character varying"}
+def _fits(wanted: str, type_: str) -> bool:
+    return type_ == wanted or (textual(wanted) and textual(type_))
 
 
 def _watched(
@@ -248,7 +280,7 @@ def _judged(lab: Lab, found: Mapping[Output, list[Seen]], label: str) -> Outcome
     both = [(o, s) for o, seen in found.items() for s in seen]
     failed = [(o, s.before) for o, s in both if s.before.sqlstate]
     failed += [(o, s.after) for o, s in both if _unclear(s.after)]
-    bad = next((result for o, result in failed if not (o.function and result.sqlstate in _REFUSALS)), None)
+    bad = next((result for o, result in failed if not _refused(o, result)), None)
     if bad is not None:
         return replace(base, status="error", detail=f"could not look: {bad.sqlstate} {bad.message}", cells=())
     stuck = next((s.stuck for seen in found.values() for s in seen if s.stuck), "")
@@ -269,6 +301,13 @@ def _differ(one: Result, other: Result) -> bool:
     if _unclear(one) or _unclear(other):
         return False
     return (one.sqlstate, one.first) != (other.sqlstate, other.first)
+
+
+def _refused(output: Output, result: Result) -> bool:
+    """A function may say no; a search also to a value that is none for it (class 22, data exception)."""
+    return output.function and (
+        result.sqlstate in _REFUSALS or (output.guess and result.sqlstate.startswith("22"))
+    )
 
 
 def _unclear(result: Result) -> bool:

@@ -5,8 +5,8 @@
 -- controls: SOC 2 CC6.3
 -- needs: role
 -- why: It does not apply to the application. Whoever is, or becomes, a member of that role sees what it lets through.
---   The role of the resolvers is left out while nobody logs in as it and nobody is a member; so is the login of system
---   work while its policy asks whether a recorded piece of work is open, and says so in what was not looked at.
+--   The roles of resolvers and searches are left out while nobody logs in as them and nobody is a member; so is the login
+--   of system work while its policy asks whether a recorded piece of work is open, and says so in what was not looked at.
 -- fix: Give such a role to nobody who also serves tenants; review its members.
 -- sabotage:
 --   CREATE ROLE sabotage_support;
@@ -25,7 +25,8 @@ WHERE NOT policy.applies AND policy.permissive AND policy.scope IN ('tenant', 't
   AND coalesce(policy.using_form, policy.check_form) NOT IN ('tenant', 'through', 'closed')
   AND NOT EXISTS (
       SELECT FROM param
-      JOIN pg_catalog.pg_roles AS r ON r.rolname = param.p ->> 'resolver'
+      CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(param.p -> 'definers') AS d (role pg_catalog.text)
+      JOIN pg_catalog.pg_roles AS r ON r.rolname = d.role
       WHERE policy.roles = ARRAY[r.oid] AND policy.cmd = 'r'
         AND NOT r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolbypassrls
         AND NOT EXISTS (

@@ -23,7 +23,7 @@ from tenantry.checks.judging import Asked, Readings, judged
 from tenantry.checks.policies import Function, Reading, Server, function_oids, read
 from tenantry.names import QName, display, fit
 from tenantry.spec import Spec, Tenancy
-from tenantry.steps import context, contextfunctions, resolvers, work
+from tenantry.steps import context, contextfunctions, resolvers, searches, work
 
 Rows = list[tuple[Any, ...]]
 _GUESS = Tenancy().column  # taken by name where no policy tells
@@ -340,17 +340,8 @@ def parameters(
             "context": known.context,
             "signed": known.signed,
             "lookups": told.lookups if told else (),
-            "resolver": spec.roles.resolver if spec and spec.resolvers else None,
-            "resolvers": [
-                {
-                    "schema": spec.tenancy.tenants.schema,
-                    "name": fit(name),
-                    "pattern": resolvers.pattern(spec, name),
-                }
-                for name in spec.resolvers
-            ]
-            if spec
-            else [],
+            "definers": list(_definers(spec)) if spec else [],
+            "searched": list(_searched(spec, known)) if spec else [],
             "work": [
                 {"policy": o.policy.name, "role": o.role, "schema": spec.audit.functions, "name": work.OPEN}
                 for o in work.offices(spec)
@@ -359,6 +350,32 @@ def parameters(
             else [],
         }
     )
+
+
+def _definers(spec: Spec) -> Iterator[Mapping[str, Any]]:
+    """The functions of the spec that run as a role with a policy of its own, as they are to be."""
+    kinds = (
+        (resolvers, spec.resolvers, spec.roles.resolver),
+        (searches, spec.searches, spec.roles.searcher),
+    )
+    for kind, names, role in kinds:
+        for name in names:
+            yield {
+                "schema": spec.tenancy.tenants.schema,
+                "name": fit(name),
+                "role": role,
+                "config": kind.CONFIG,
+                "pattern": kind.pattern(spec, name),
+            }
+
+
+def _searched(spec: Spec, known: Known) -> Iterator[Mapping[str, Any]]:
+    """The columns that each search is about, whose index serves it."""
+    for search in spec.searches.values():
+        for oid, relation in known.relations.items():
+            if relation.name == search.table:
+                names = searches.compared(search, relation.columns.keys())
+                yield {"oid": oid, "columns": sorted(relation.columns[n] for n in names)}
 
 
 def labels(known: Known, scope: str) -> list[str]:

@@ -232,7 +232,7 @@ def _outcomes(request: _Request, admin: Wire, app: App, ground: Ground) -> tuple
     outcomes = tuple(outcome for one in (lab, *further) for outcome in run.attack(one, request.only))
     if request.doors is None or request.doors:
         known = frozenset(name for one in (lab, *further) for name in one.targets)
-        reached = reach(lab, request.catalog, ground.scopes, ground.exempt, known)
+        reached = reach(lab, request.catalog, ground.scopes, ground.exempt, known, ground.searches)
         outcomes += tuple(run.doors(lab, reached, request.doors))
         for one in further:  # what shows their rows is judged by whom they belong to
             above = reach(one, request.catalog, ground.scopes, known=known)

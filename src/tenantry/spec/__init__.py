@@ -9,6 +9,7 @@ from __future__ import annotations
 from tenantry.spec.base import UNDECIDED, Model
 from tenantry.spec.document import Render, Resolver, Roles, Spec, Tenancy, Tenant
 from tenantry.spec.reading import json_schema, load, parse
+from tenantry.spec.search import LIMIT, OFFSET, Search
 from tenantry.spec.source import (
     SOURCES,
     Constant,
@@ -24,6 +25,8 @@ from tenantry.spec.trail import ACTION, ACTION_LENGTH, RESERVED, Audit, Capture
 __all__ = [
     "ACTION",
     "ACTION_LENGTH",
+    "LIMIT",
+    "OFFSET",
     "RESERVED",
     "SOURCES",
     "UNDECIDED",
@@ -38,6 +41,7 @@ __all__ = [
     "Render",
     "Resolver",
     "Roles",
+    "Search",
     "Source",
     "Spec",
     "TableRule",

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 from tenantry import names, tomltext
 from tenantry.names import QName
 from tenantry.spec.base import UNDECIDED, Model, Name, TableName
+from tenantry.spec.search import Search
 from tenantry.spec.table import TableRule
 from tenantry.spec.trail import Audit
 from tenantry.waiver import Waiver
@@ -82,6 +83,10 @@ class Roles(Model):
         default="tenant_resolver",
         description="NOLOGIN role that resolvers run as; made where the spec has any.",
     )
+    searcher: Name = Field(
+        default="tenant_searcher",
+        description="NOLOGIN role that searches run as; made where the spec has any.",
+    )
     context: Name = Field(
         default="tenant_context",
         description="For context signed, or missing raise: NOLOGIN role that owns what policies ask, and the keys.",
@@ -142,6 +147,9 @@ class Spec(Model):
     audit: Audit | None = None
     resolvers: Mapping[Name, Resolver] = Field(
         default_factory=dict, description="Look-ups that come before the tenant is known, by function name."
+    )
+    searches: Mapping[Name, Search] = Field(
+        default_factory=dict, description="Searches that keep their index, by function name."
     )
     render: Render = Render()
     tables: Annotated[Mapping[TableName, TableRule], BeforeValidator(_once)] = Field(

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from tenantry import mistakes, tomltext
 from tenantry.errors import SpecError, unreadable
 from tenantry.spec.document import Render, Resolver, Roles, Spec, Tenancy, Tenant
+from tenantry.spec.search import Search
 from tenantry.spec.source import SOURCES
 from tenantry.spec.table import TableRule, UniqueRule
 from tenantry.spec.trail import Audit, Capture
@@ -63,6 +64,8 @@ def _holder(where: tuple[str, ...]) -> type[BaseModel] | None:
             return Capture
         case ("resolvers", _):
             return Resolver
+        case ("searches", _):
+            return Search
         case ("waivers", _):
             return Waiver
     return _SECTIONS.get(where)

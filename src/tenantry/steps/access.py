@@ -13,7 +13,7 @@ from tenantry.catalog import Sequence as CatalogSequence
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, fit, literal, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
-from tenantry.steps import resolvers
+from tenantry.steps import resolvers, searches
 from tenantry.steps.rights import Rights, rights, sequence_rights
 
 READ = ("SELECT",)
@@ -348,6 +348,7 @@ def notes(c: Conversion) -> Iterator[str]:
             function.security_definer
             and function.extension is None
             and not resolvers.is_resolver(c, function)
+            and not searches.is_search(c, function)
             and not _of_trail(c, function)
             and any(re.search(rf"\b{re.escape(n)}\b", function.source) for n in tenant_names)
         ):

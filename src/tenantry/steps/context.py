@@ -84,7 +84,11 @@ def value(c: Conversion) -> str:
     setting reads as an empty string, which is no uuid or number. What raises comes last in a COALESCE, which the
     server asks only while there is no tenant.
     """
-    spec, cast = c.spec, "" if c.textual else f"::{c.type}"
+    return value_of(c.spec, "" if c.textual else f"::{c.type}")
+
+
+def value_of(spec: Spec, cast: str) -> str:
+    """:func:`value` for a tenant type that needs that cast of a text."""
     if signed(spec):
         found = _call(spec, "current_tenant")
         return f"coalesce({found}, {_call(spec, 'no_tenant')}{cast})" if raises(spec) else found
@@ -186,7 +190,7 @@ def problems(c: Conversion) -> Iterator[str]:
         return
     role, schema = c.spec.roles.context, c.spec.tenancy.functions
     known = c.catalog.roles_by_name.get(role)
-    if role in (c.spec.roles.app, c.spec.roles.owner, c.spec.roles.resolver):
+    if role in (c.spec.roles.app, c.spec.roles.owner, c.spec.roles.resolver, c.spec.roles.searcher):
         yield f"[roles]: context is {role}, which has another part; name a role of its own"
     if known is not None and (known.login or known.superuser or known.bypass_rls):
         what = "can log in" if known.login else "is bound by no policy"

@@ -16,7 +16,7 @@ from tenantry.mistakes import correction
 from tenantry.names import QName, display, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.spec import UNDECIDED, TableRule
-from tenantry.steps import context, observe, resolvers, work
+from tenantry.steps import context, observe, resolvers, searches, work
 from tenantry.steps.backfill import link
 from tenantry.steps.keys import candidates, scope
 
@@ -50,7 +50,7 @@ def problems(c: Conversion) -> Iterator[str]:
         known = c.catalog.by_name.get(name)
         for policy in known.policies if known is not None else ():
             decision = decisions.get(policy.name)
-            if _is_ours(c, policy) or decision == "drop":
+            if _is_ours(c, name, policy) or decision == "drop":
                 continue
             if decision == UNDECIDED:
                 yield f'{spell(name)}: policy {policy.name} is already there; set tenancy.policies.{policy.name} = "drop" or "keep"'
@@ -62,7 +62,7 @@ def problems(c: Conversion) -> Iterator[str]:
 def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> Iterator[str]:
     for policy in table.policies:
         decision = rule.policies.get(policy.name, UNDECIDED)
-        if _is_ours(c, policy):
+        if _is_ours(c, table.qname, policy):
             continue
         if decision == UNDECIDED:
             yield f'{spell(table.qname)}: policy {policy.name} is already there; set policies.{policy.name}{of} = "drop" or "keep"'
@@ -70,12 +70,13 @@ def _policy_problems(c: Conversion, table: Table, rule: TableRule, of: str) -> I
             yield _too_wide(table.qname, policy, f'set policies.{policy.name}{of} = "drop"')
 
 
-def _is_ours(c: Conversion, policy: Policy) -> bool:
+def _is_ours(c: Conversion, table: QName, policy: Policy) -> bool:
     """True for a policy of the conversion, which other steps look after."""
     return (
         policy.name == POLICY
         or observe.is_ours(policy)
-        or resolvers.is_ours(c, policy)
+        or resolvers.is_ours(c, table, policy)
+        or searches.is_ours(c, table, policy)
         or work.is_ours(c, policy)
     )
 

@@ -1,9 +1,4 @@
-"""Resolvers: functions that find a tenant before one is known, and return its id and nothing else.
-
-Each runs as a role that nobody logs in as and that owns no table. Row level security is not switched off for it: one
-more policy lets that role read, and it has the right to the few columns that the look-ups compare. So it needs no
-BYPASSRLS, which only a superuser may give, and FORCE stays what it is.
-"""
+"""Resolvers: functions that find a tenant before one is known, and return its id and nothing else."""
 
 from __future__ import annotations
 
@@ -11,52 +6,38 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tenantry import ddl, verify
+from tenantry import ddl
 from tenantry.catalog import Column, Function, Policy
 from tenantry.conversion import Conversion, loose
 from tenantry.mistakes import correction
 from tenantry.names import QName, display, fit, qualified, quote, spell
-from tenantry.plan import Change, Lock, Phase
+from tenantry.plan import Change
 from tenantry.spec import Resolver, Spec
+from tenantry.steps import definers
 from tenantry.steps.backfill import link
-from tenantry.steps.rights import reading, usage
+from tenantry.steps.definers import Definer, Kind, each
 
 POLICY = "tenant_resolver"
-CONFIG = ("search_path=pg_catalog, pg_temp",)
+CONFIG = (definers.PINNED,)
 
 
-@dataclass(frozen=True, slots=True)
-class LookUp:
-    """One resolver, ready to be made: ``argument`` is its type, ``reads`` the columns of each table."""
-
-    name: QName
-    argument: str
-    returns: str
-    body: str
-    reads: tuple[tuple[QName, tuple[str, ...]], ...]
+def kind(spec: Spec) -> Kind:
+    """What they run as."""
+    why = "Resolvers run as this role, which nobody logs in as and which reads the columns that they compare."
+    return Kind("resolver", spec.roles.resolver, POLICY, "resolvers", why)
 
 
-def is_ours(c: Conversion, policy: Policy) -> bool:
-    """True for the policy that lets resolvers read."""
-    return bool(c.spec.resolvers) and policy == _policy(c.spec)
+def is_ours(c: Conversion, table: QName, policy: Policy) -> bool:
+    """True for the policy that lets resolvers read; :func:`steps` makes it again where it says something else."""
+    return policy.name == POLICY and table in definers.reads(look_ups(c))
 
 
 def is_resolver(c: Conversion, function: Function) -> bool:
     """True for a function that is a resolver of the spec, as it is to be."""
-    wanted = {(look.name, look.argument): look for look in look_ups(c)}
-    look = wanted.get((function.qname, function.arguments))
-    return look is not None and _same(function, look) and function.owner == c.spec.roles.resolver
+    return definers.is_one(kind(c.spec), look_ups(c), function)
 
 
-def _policy(spec: Spec) -> Policy:
-    return Policy(POLICY, True, "select", (spec.roles.resolver,), "true", None)
-
-
-def _same(function: Function, look: LookUp) -> bool:
-    return function.security_definer and function.source == look.body and function.config == CONFIG
-
-
-def look_ups(c: Conversion) -> list[LookUp]:
+def look_ups(c: Conversion) -> list[Definer]:
     """The resolvers whose tables and columns are known, by name."""
     found = []
     for name, resolver in sorted(c.spec.resolvers.items()):
@@ -97,27 +78,28 @@ def _column(c: Conversion, resolver: Resolver) -> Column | None:
     return table.column(resolver.by) if table is not None else None
 
 
-def _look_up(c: Conversion, name: str, resolver: Resolver, column: Column, parts: _Parts) -> LookUp:
+def _look_up(c: Conversion, name: str, resolver: Resolver, column: Column, parts: _Parts) -> Definer:
     where = f"WHERE t.{quote(column.name)} = $1"
     distinct = "DISTINCT " if resolver.many else ""
     own = (column.name, *(here for here, _ in parts.pairs))
     reads: tuple[tuple[QName, tuple[str, ...]], ...]
     if parts.parent is None:
         body = f"SELECT {distinct}t.{quote(parts.tenant)} FROM {qualified(resolver.table)} t {where}"
-        reads = ((resolver.table, _each(*own, parts.tenant)),)
+        reads = ((resolver.table, each(*own, parts.tenant)),)
     else:
         on = " AND ".join(f"p.{quote(there)} = t.{quote(here)}" for here, there in parts.pairs)
         body = f"SELECT {distinct}p.{quote(parts.tenant)} FROM {qualified(resolver.table)} t JOIN {qualified(parts.parent)} p ON {on} {where}"
         there = (*(there for _, there in parts.pairs), parts.tenant)
-        reads = ((resolver.table, _each(*own)), (parts.parent, _each(*there)))
+        reads = ((resolver.table, each(*own)), (parts.parent, each(*there)))
     returns = f"SETOF {c.type}" if resolver.many else c.type
     # A function keeps no limit of a type.
     argument = re.sub(r"\([0-9, ]*\)", "", column.base)
-    return LookUp(QName(c.tenants.schema, fit(name)), argument, returns, body, reads)
-
-
-def _each(*names: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+    made = QName(c.tenants.schema, fit(name))
+    why = f"{c.spec.roles.app} may ask {display(made)} for the tenant of a value, and learns nothing else from it."
+    create = ddl.create_definer(
+        f"{qualified(made)}({argument})", returns, "LANGUAGE sql STABLE STRICT", CONFIG, body
+    )
+    return Definer(made, argument, argument, body, CONFIG, reads, create, why)
 
 
 def pattern(spec: Spec, name: str) -> str:
@@ -145,7 +127,7 @@ def problems(c: Conversion) -> Iterator[str]:
     """Resolvers that could not be made, or would return more than one tenant or another than meant."""
     if not c.spec.resolvers:
         return
-    yield from _role_problems(c)
+    yield from definers.role_problems(c, kind(c.spec))
     for name, resolver in sorted(c.spec.resolvers.items()):
         where = f"resolvers.{name}"
         if c.refuses(resolver.table) and resolver.table != c.tenants and _parts(c, resolver) is None:
@@ -159,23 +141,8 @@ def problems(c: Conversion) -> Iterator[str]:
         elif not resolver.many and not _unique(c, resolver):
             yield f"{where}: {spell(resolver.table)}.{resolver.by} is not unique across tenants, so one value may lead to several; keep a unique key on it alone with scope global, or set many = true"
     for look in look_ups(c):
-        for function in c.catalog.functions:
-            if (function.qname, function.arguments) == (look.name, look.argument) and not _same(
-                function, look
-            ):
-                yield f"resolvers.{look.name.name}: {display(look.name)}({look.argument}) is already there and does something else; rename one of them, or DROP FUNCTION it"
-
-
-def _role_problems(c: Conversion) -> Iterator[str]:
-    name, known = c.spec.roles.resolver, c.catalog.roles_by_name
-    if name in (c.spec.roles.app, c.spec.roles.owner):
-        yield f"[roles]: resolver is {name}, which has another part; name a role of its own"
-    role = known.get(name)
-    if role is not None and (role.superuser or role.bypass_rls or role.login):
-        yield f"role {name}: would read every tenant's rows for the resolvers, and can log in or is exempt from row level security; name a NOLOGIN role in [roles] resolver"
-    for member in c.catalog.roles:
-        if name in member.member_of and not member.superuser:
-            yield f"role {member.name}: is a member of {name}, which reads every tenant's rows for the resolvers; REVOKE {quote(name)} FROM {quote(member.name)}"
+        if definers.taken(c, kind(c.spec), look):
+            yield f"resolvers.{look.name.name}: {look.label} is already there and does something else; rename one of them, or DROP FUNCTION it"
 
 
 def _unique(c: Conversion, resolver: Resolver) -> bool:
@@ -203,96 +170,9 @@ def _unique(c: Conversion, resolver: Resolver) -> bool:
 
 def steps(c: Conversion) -> Iterator[Change]:
     """The role, what it may read, and the functions."""
-    found = look_ups(c)
-    if not found:
-        return
-    # As with the application's rights: a policy that lets through comes with the one that does not.
-    phase = Phase.OBSERVE if c.online else Phase.HARDEN
-    yield from _role(c)
-    yield from _usage(c, found, phase)
-    reads: dict[QName, tuple[str, ...]] = {}
-    for look in found:
-        for name, names in look.reads:
-            reads[name] = _each(*reads.get(name, ()), *names)
-    yield from _policies(c, sorted(reads), phase)
-    for name, names in sorted(reads.items()):
-        yield from _columns(c, name, names, phase)
-    for look in found:
-        yield from _function(c, look, phase)
-
-
-def _role(c: Conversion) -> Iterator[Change]:
-    name = c.spec.roles.resolver
-    if name not in c.catalog.roles_by_name:
-        yield Change(
-            id=f"harden.role.{name}", phase=Phase.HARDEN, object=name,
-            why="Resolvers run as this role, which nobody logs in as and which reads the columns that they compare.",
-            apply=(ddl.create_role(name, login=False),), verify=verify.query(verify.role(name)),
-            revert=(ddl.drop_role(name),),
-        )  # fmt: skip
-
-
-def _usage(c: Conversion, found: list[LookUp], phase: Phase) -> Iterator[Change]:
-    schemas = {name.schema for look in found for name, _ in look.reads}
-    for schema in c.catalog.schemas:
-        if schema.name in schemas:
-            yield from usage(schema, c.spec.roles.resolver, phase, "Without it the resolvers find no table.")
-
-
-def _policies(c: Conversion, tables: list[QName], phase: Phase) -> Iterator[Change]:
-    role, policy = c.spec.roles.resolver, _policy(c.spec)
-    for name in tables:
-        table = c.catalog.by_name.get(name)
-        if table is None or policy not in table.policies:
-            yield Change(
-                id=f"{phase}.{display(name)}.resolver",
-                phase=phase,
-                object=display(name),
-                why=f"{role} looks a tenant up in {display(name)} before one is known, and nobody else does.",
-                apply=(ddl.create_policy(name, policy),),
-                verify=verify.query(verify.policy_for(name, policy)),
-                revert=(ddl.drop_policy(name, POLICY),),
-                lock=Lock.ACCESS_EXCLUSIVE,
-                tables=(name,),
-            )
-
-
-def _columns(c: Conversion, name: QName, names: tuple[str, ...], phase: Phase) -> Iterator[Change]:
-    role = c.spec.roles.resolver
-    why = f"{role} reads {', '.join(names)} of {display(name)}, and no other column."
-    yield from reading(name, c.catalog.by_name.get(name), role, names, phase, "resolver", why)
-
-
-def _function(c: Conversion, look: LookUp, phase: Phase) -> Iterator[Change]:
-    role, app = c.spec.roles.resolver, c.spec.roles.app
-    known = next(
-        (f for f in c.catalog.functions if (f.qname, f.arguments) == (look.name, look.argument)), None
-    )
-    if known is not None and known.owner == role and known.callers == (app,):
-        return
-    where = f"{qualified(look.name)}({look.argument})"
-    apply = [ddl.create_resolver(look.name, look.argument, look.returns, look.body)] if known is None else []
-    spare = ["", *(r for r in known.callers if r not in ("", app))] if known is not None else [""]
-    apply += [ddl.revoke("FUNCTION", where, ["ALL"], other) for other in spare]
-    apply.append(ddl.grant("FUNCTION", where, ["EXECUTE"], app))
-    apply.append(ddl.own_function(where, role))
-    yield Change(
-        id=f"{phase}.resolver.{look.name.name}",
-        phase=phase,
-        object=display(look.name),
-        why=f"{app} may ask {display(look.name)} for the tenant of a value, and learns nothing else from it.",
-        apply=tuple(apply),
-        verify=verify.query(verify.definer(look.name, look.argument, look.body, role, app)),
-        revert=(ddl.drop_function(f"{qualified(look.name)}({look.argument})"),),
-    )
+    return definers.steps(c, kind(c.spec), look_ups(c))
 
 
 def exemption(c: Conversion) -> list[tuple[str, str]]:
     """Every resolver of the spec: its signature, and what it reads in plain words."""
-    return [
-        (
-            f"{display(look.name)}({look.argument})",
-            ", ".join(f"{display(name)} ({', '.join(names)})" for name, names in look.reads),
-        )
-        for look in look_ups(c)
-    ]
+    return definers.exemption(look_ups(c))

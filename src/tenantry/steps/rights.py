@@ -71,6 +71,27 @@ def sequence_rights(app: str, sequence: CatalogSequence, *, owner: bool = True) 
     )
 
 
+def column_rights(role: str, name: QName, known: Table | None, names: Sequence[str]) -> Rights | None:
+    """Let ``role`` read these columns of a table and have no other right on it; None if that is so."""
+    where, select = qualified(name), [f"SELECT ({columns(names)})"]
+    whole = known.privileges(role) if known is not None else frozenset()
+    parts = [g for g in known.column_grants if g.role == role] if known is not None else []
+    there = {(p, g.column) for g in parts for p in g.privileges}
+    wanted = {("SELECT", column) for column in names}
+    if not whole and there == wanted:
+        return None
+    if whole or there - wanted:
+        apply = [ddl.revoke("TABLE", where, ["ALL"], role), ddl.grant("TABLE", where, select, role)]
+        undo = [ddl.revoke("TABLE", where, ["ALL"], role)]
+        undo += [ddl.grant("TABLE", where, sorted(whole), role)] if whole else []
+        undo += [_on_column(where, g, g.privileges) for g in parts]
+    else:
+        missing = [f"SELECT ({columns([n for n in names if ('SELECT', n) not in there])})"]
+        apply, undo = [ddl.grant("TABLE", where, missing, role)], [ddl.revoke("TABLE", where, missing, role)]
+    why = f"{role} reads {', '.join(names)} of {display(name)}, and no other column."
+    return Rights(why, tuple(apply), verify.only_columns(name, role, names), tuple(undo))
+
+
 def readable_columns(table: Table, role: str) -> set[str]:
     """The columns of a table that a role may read, by its own rights."""
     if "SELECT" in table.privileges(role):

@@ -104,7 +104,13 @@ def _idle_keys(audit: Audit | None) -> Iterator[str]:
 
 def _role_problems(c: Conversion, wanted: list[tuple[str, str]], audit: Audit) -> Iterator[str]:
     names, known = c.spec.roles, c.catalog.roles_by_name
-    taken = {names.app: "app", names.owner: "owner", names.resolver: "resolver", audit.owner: "[audit] owner"}
+    taken = {
+        names.app: "app",
+        names.owner: "owner",
+        names.resolver: "resolver",
+        names.searcher: "searcher",
+        audit.owner: "[audit] owner",
+    }
     if audit.extended:
         taken[audit.reader] = "[audit] reader"
     app = known.get(names.app)
