@@ -114,7 +114,13 @@ def _functions(lab: Lab, reach: Reach, gone: str) -> Iterator[Output]:
             first, last = given[:-1], given[-1:]
             last = tuple(f"VARIADIC {g}" for g in last) if function.variadic else last
             call = f"{qualified(function.name)}({', '.join((*first, *last))}) AS t"
-            yield Output(function.label, _digest("t::text", call), function=True, borrowed=function.definer, guess=guess)
+            yield Output(
+                function.label,
+                _digest("t::text", call),
+                function=True,
+                borrowed=function.definer,
+                guess=guess,
+            )
 
 
 def _row(lab: Lab, target: Target, gone: str) -> list[tuple[str, str]]:
