@@ -192,3 +192,31 @@ def test_a_function_in_an_expression_carries_its_schema(db: Database, profile: P
     assert "public.f(x)" in said
     apply(db.dsn, planned(db, rest + bare.replace("team_of", "public.team_of"), profile))
     assert runs.query(db, "SELECT count(*) FROM notes WHERE tenant_id = '1'") == 3
+
+
+# Rows that refer to another tenant's
+
+CROSSED = """
+ALTER TABLE notes ADD tenant_id text, ADD UNIQUE (tenant_id, id);
+ALTER TABLE tags ADD tenant_id text REFERENCES tenants;
+UPDATE notes SET tenant_id = CASE id WHEN 1 THEN '1' WHEN 2 THEN '2' END;
+UPDATE tags SET tenant_id = '1' WHERE note_id IS DISTINCT FROM 3
+""".strip().split(";\n")
+
+
+@every_profile
+def test_rows_that_refer_to_another_tenants_are_told_before_anything_is_changed(
+    db: Database, profile: Profile
+) -> None:
+    """Those whose tenant is known, that is: one row of tags refers to a note that still has none."""
+    runs.do(db, *CROSSED)
+    toml = OWNERS + tenant("notes", '{ constant = "1" }') + tenant("tags", '{ constant = "1" }')
+    message = refused(db, planned(db, toml, profile))
+    assert "tags: 1 row refers to a row of another tenant in notes, by note_id" in message
+    # What a source leads across is met when the key is checked.
+    runs.do(db, "UPDATE tags SET note_id = 3, tenant_id = '2' WHERE note_id = 2")
+    with pytest.raises(ApplyError, match="The row refers to a row of another tenant, or to none"):
+        apply(db.dsn, planned(db, toml, profile))
+    runs.do(db, "UPDATE tags SET note_id = 1, tenant_id = '1' WHERE tenant_id = '2'")
+    apply(db.dsn, planned(db, toml, profile))
+    assert runs.query(db, "SELECT count(*) FROM tags WHERE tenant_id = '1'") == 4

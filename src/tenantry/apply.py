@@ -175,7 +175,8 @@ def check_catalog(session: Session, plan: Plan) -> PlanRow | None:
 
 
 def check_sources(session: Session, plan: Plan, known: Mapping[int, StepRow]) -> None:
-    """Raise ApplyError, for all tables at once, if a source leaves rows without a tenant."""
+    """Raise ApplyError, for all tables at once, if rows would be left without a tenant, or refer to another tenant's."""
+    _check_references(session, plan, known)
     problems = []
     for number, step in enumerate(plan, 1):
         if isinstance(step, Backfill) and not holds(session, step, known.get(number)):
@@ -206,6 +207,22 @@ def check_probes(session: Session, plan: Plan) -> None:
                 problems.append(f"{meaning}: {said}")
     if problems:
         raise ApplyError("\n  - ".join(["nothing was changed:", *problems]))
+
+
+def _check_references(session: Session, plan: Plan, known: Mapping[int, StepRow]) -> None:
+    if known:  # asked when the plan began; by now its policies may hide rows
+        return
+    asked = [s for s in plan if isinstance(s, Change) and s.strays and not holds(session, s, None)]
+    problems = [
+        f"{step.object}: {counted(count, 'row refers to a row', 'rows refer to rows')} {step.stray}"
+        for step in asked
+        if (count := session.count(step.id, step.strays))
+    ]
+    if problems:
+        raise ApplyError(
+            "\n  - ".join(["rows refer to rows of another tenant; nothing was changed:", *problems])
+            + "\nSay whose they are, one by one or by a statement, then run `tenantry apply` again."
+        )
 
 
 def holds(session: Session, step: Change | Backfill, known: StepRow | None) -> bool:

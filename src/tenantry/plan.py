@@ -61,6 +61,8 @@ class Change:
     ``cleanup`` is for a step outside a transaction: one statement that runs before ``apply`` and removes what
     a broken earlier try left (an INVALID index). It runs only while ``verify`` is false, so it may remove
     whatever ``verify`` does not accept, and must tolerate that there is nothing.
+
+    ``strays`` counts rows that would refuse the step for good, told as ``stray``; asked before anything changes.
     """
 
     id: str
@@ -77,6 +79,8 @@ class Change:
     rows: int = 0
     bytes: int = 0
     cleanup: str = ""
+    strays: str = ""
+    stray: str = ""
     kind: Literal["change"] = "change"
 
     def __post_init__(self) -> None:

@@ -349,6 +349,8 @@ def failure(verb: str, step: str, statement: str, error: psycopg.Error) -> Apply
         lines.append(
             "  In an expression of the spec functions carry their schema: public.f(x), a OPERATOR(public.=) b."
         )
+    if error.sqlstate == "23503" and " CONSTRAINT " in statement:
+        lines.append("  The row refers to a row of another tenant, or to none: say whose both are.")
     lines.append(_NEXT[verb])
     return ApplyError("\n".join(lines), step=step, statement=statement or None, sqlstate=error.sqlstate)
 

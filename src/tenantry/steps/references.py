@@ -13,7 +13,7 @@ from functools import lru_cache
 from tenantry import ddl, names, verify
 from tenantry.catalog import Constraint
 from tenantry.conversion import Conversion, TenantTable, tenant_columns
-from tenantry.names import QName, display, spell
+from tenantry.names import QName, display, qualified, quote, spell
 from tenantry.plan import Change, Lock, Phase
 from tenantry.steps.partitions import leaves
 
@@ -256,7 +256,32 @@ def add_composites(c: Conversion) -> Iterator[Change]:
         why = f"A row of {f.table.label} can only refer to a row of its own tenant in {display(f.parent)}."
         if not check:
             why += f" Not validated, as {f.old.name} is not."
-        yield from _add(c, f.table, f.new, phase, why, present=f.found is not None, check=check)
+        strays, stray = _asked(c, f) if check else ("", "")
+        steps = [*_add(c, f.table, f.new, phase, why, present=f.found is not None, check=check)]
+        yield from steps[:-1]
+        yield replace(steps[-1], strays=strays, stray=stray)  # the one that reads every row
+
+
+def _asked(c: Conversion, f: Composite) -> tuple[str, str]:
+    """The rows that refer to another tenant's row, as far as both rows have their tenant before the plan, in SQL and words.
+
+    Types whose equality is not the system's own are not compared, nor tables that may hide rows from who asks.
+    """
+    table, parent = f.table, c.get(f.parent)
+    pairs = list(zip(f.old.columns, f.old.referenced, strict=True))
+    if parent is None or table.existing is None or parent.existing is None:
+        return "", ""
+    columns = [x for a, b in pairs for x in (table.table.column(a), parent.table.column(b))]
+    if table.table.forced or parent.table.forced or any(x is None or "." in x.base for x in columns):
+        return "", ""
+    where = " AND ".join(f"p.{quote(b)} = a.{quote(a)}" for a, b in pairs)
+    # The rows of an inheritance child are not the parent's for a foreign key.
+    one, other = ("ONLY " if t.table.kind == "table" else "" for t in (table, parent))
+    query = (
+        f"SELECT count(*) FROM {one}{qualified(table.qname)} AS a JOIN {other}{qualified(f.parent)} AS p ON {where}"
+        f" WHERE a.{quote(table.column)} <> p.{quote(parent.column)}"
+    )
+    return query, f"of another tenant in {display(f.parent)}, by {', '.join(f.old.columns)}"
 
 
 def drop_old(c: Conversion) -> Iterator[Change]:
