@@ -1,11 +1,12 @@
 -- id: 520
 -- slug: view-writes
 -- level: error
--- title: A view through which the application writes as somebody whom no policy binds
+-- title: A view or a rule through which the application writes as somebody whom no policy binds
 -- controls: SOC 2 CC6.1
 -- needs: tenancy
--- why: What a rule of a view does, and an INSTEAD OF trigger whose function is SECURITY DEFINER, runs with its owner's
---   rights, whatever the view says of security_invoker. The caller chooses the new row, and so whose row is written.
+-- why: What a rule does to another table runs with the rights of its relation's owner, also where a view is
+--   security_invoker; so does an INSTEAD OF trigger whose function is SECURITY DEFINER. The caller chooses the new row,
+--   and so whose row is written.
 -- fix: Make the function SECURITY INVOKER and write through a trigger rather than a rule; or let the owner be a role
 --   that forced policies bind.
 -- sabotage:
@@ -16,7 +17,7 @@
 WITH written AS (
     SELECT rel.oid, rel.label, rel.owner
     FROM rel
-    WHERE rel.kind = 'v'
+    WHERE rel.kind IN ('v', 'r', 'p')
       AND (
           NOT EXISTS (SELECT FROM role)
           OR EXISTS (SELECT FROM access WHERE access.oid = rel.oid AND access.word IN ('INSERT', 'UPDATE', 'DELETE'))
@@ -39,6 +40,6 @@ JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = written.oid AND r.rulename <> '_
 JOIN pg_catalog.pg_depend AS d
   ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-JOIN mine ON mine.oid = d.refobjid
+JOIN mine ON mine.oid = d.refobjid AND mine.oid <> written.oid
 WHERE o.rolsuper OR o.rolbypassrls OR NOT mine.forced AND pg_catalog.pg_has_role(o.oid, mine.owner, 'USAGE')
 GROUP BY written.label, r.rulename, o.rolname;
