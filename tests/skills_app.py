@@ -24,6 +24,7 @@ from tests.servers import Database, Server
 
 if str(reference.EXAMPLE) not in sys.path:
     sys.path.insert(0, str(reference.EXAMPLE))
+database: Any = importlib.import_module("app.database")
 main: Any = importlib.import_module("app.main")
 prepare: Any = importlib.import_module("app.prepare")
 queries: Any = importlib.import_module("app.queries")

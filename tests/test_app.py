@@ -2,15 +2,18 @@
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 from starlette.testclient import TestClient
 
 from tenantry.errors import ExemptRole
+from tenantry.runtime import orm, tenant
 from tests import skills_app
 from tests.servers import Server
-from tests.skills_app import MARKER, A, B, Person, Site, ids_of
+from tests.skills_app import MARKER, A, B, Person, Site, database, ids_of, queries
 
 embedding: Any = importlib.import_module("app.embedding")
 pytestmark = pytest.mark.pg(">=18")  # pgvector comes with the embedded server; nothing else differs
@@ -92,6 +95,56 @@ def test_a_skill_is_made_published_rated_reviewed_and_used(admin: Person, site: 
     done = [action for action, actor in events(site, A, "action, actor_id") if actor]
     for action in ("skill.create", "skill.publish", "skill.rate", "skill.review", "skill.use"):
         assert action in done
+
+
+def test_a_search_finds_what_the_tenant_may_see_best_match_first(site: Site) -> None:
+    by_hand = (
+        b"SELECT id, category FROM skills, websearch_to_tsquery('english', %(words)s) AS q"
+        b" WHERE tenant_id = %(who)s AND search_vector @@ q AND %(category)s IN ('', category)"
+        b" ORDER BY ts_rank(search_vector, q) DESC, id LIMIT 21 OFFSET %(skip)s"
+    )
+    words = "report OR review OR code"
+    with site.db.connect() as conn:
+        first: dict[str, Any] = {"words": words, "who": A, "category": "", "skip": 0}
+        matches = conn.execute(by_hand, first).fetchall()
+        assert len(matches) > 3
+        for changed in ({}, {"skip": queries.PAGE}, {"category": matches[0][1]}, {"who": B}):
+            asked = first | changed
+            wanted = [id for id, _ in conn.execute(by_hand, asked)]
+            with _session(site, asked["who"]) as session:
+                found = queries.skills(session, words, asked["category"], asked["skip"] // queries.PAGE + 1)
+                assert [skill.id for skill in found] == wanted, asked
+                assert queries.skills(session, "nowhereatall", "", 1) == []
+
+
+def test_a_search_of_a_large_tenant_reads_by_the_index(site: Site) -> None:
+    with site.db.connect() as conn:
+        conn.execute(
+            "INSERT INTO skills (tenant_id, id, name, slug, description, category, content)"
+            " SELECT %s, 'grown-' || i, 'Grown ' || i, 'grown-' || i, 'word' || i, 'grown', '' FROM generate_series(1, 5000) i",
+            [A],
+        )
+        try:
+            conn.execute("VACUUM ANALYZE skills")
+            with _session(site, A) as session:
+                assert [skill.id for skill in queries.skills(session, "word4711", "", 1)] == ["grown-4711"]
+                scans = (
+                    "SELECT pg_stat_get_xact_numscans('skills_search_idx'::regclass),"
+                    " pg_stat_get_xact_tuples_returned('skills'::regclass)"  # by reading the whole table
+                )
+                assert session.execute(sql(scans)).one() == (1, 0)
+        finally:
+            conn.execute("DELETE FROM skills WHERE id LIKE 'grown-%'")
+
+
+@contextmanager
+def _session(site: Site, who: str) -> Iterator[orm.Session]:
+    engine = database.make_engine(site.app_dsn)
+    try:
+        with tenant(who), orm.Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def test_a_program_works_with_a_key_that_is_shown_once(admin: Person, site: Site) -> None:

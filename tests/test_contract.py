@@ -179,6 +179,11 @@ def isolation(conn: psycopg.Connection[Any]) -> None:
         "SELECT polrelid::regclass::text, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname = 'tenant_resolver' ORDER BY 1",
     )
     assert resolving == [(table, "r", ["skills_resolver"]) for table in ("api_keys", "tenants", "users")]
+    searching = ask(
+        conn,
+        "SELECT polrelid::regclass::text, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname = 'tenant_search'",
+    )
+    assert searching == [("skills", "r", ["skills_searcher"])]
     trails = ask(
         conn,
         "SELECT polrelid::regclass::text, polname, polcmd::text, polroles::regrole[]::text[] FROM pg_policy WHERE polname LIKE 'audit_%' ORDER BY 1, 2",
@@ -189,7 +194,9 @@ def isolation(conn: psycopg.Connection[Any]) -> None:
         ("audit_logs", "audit_read", "r", ["skills_audit", "skills_auditor"]),
         ("audit_logs", "audit_write", "a", ["skills_audit"]),
     ]
-    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found) + len(resolving) + len(trails)
+    assert len(ask(conn, "SELECT FROM pg_policy")) == len(found) + len(resolving) + len(searching) + len(
+        trails
+    )
     forced = ask(
         conn, "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity AND relforcerowsecurity"
     )
@@ -317,6 +324,7 @@ def roles(conn: psycopg.Connection[Any]) -> None:
         ("skills_auditor", False, False, False),
         ("skills_owner", False, False, False),
         ("skills_resolver", False, False, False),
+        ("skills_searcher", False, False, False),
     ]
     owners = ask(
         conn,
@@ -341,7 +349,8 @@ def test_the_committed_files_are_what_render_makes(db: Database, tmp_path: Path)
     reference.load(db)
     spec, found = reference.declared(), reference.catalog(db)
     assert spec.audit is not None
-    ours = {spec.roles.app, spec.roles.owner, spec.roles.resolver, spec.audit.owner, spec.audit.reader}
+    ours = {spec.roles.app, spec.roles.owner, spec.roles.resolver, spec.roles.searcher}
+    ours |= {spec.audit.owner, spec.audit.reader}
     found = replace(
         found, roles=tuple(r for r in found.roles if r.name not in ours)
     )  # roles are the server's

@@ -981,15 +981,15 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 --> statement-breakpoint
--- skills_resolver looks a tenant up in api_keys before one is known, and nobody else does.
+-- skills_resolver reads api_keys for the resolvers, and nobody else is let through by this.
 -- Step harden.api_keys.resolver; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_resolver" ON "public"."api_keys" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
 --> statement-breakpoint
--- skills_resolver looks a tenant up in tenants before one is known, and nobody else does.
+-- skills_resolver reads tenants for the resolvers, and nobody else is let through by this.
 -- Step harden.tenants.resolver; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_resolver" ON "public"."tenants" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
 --> statement-breakpoint
--- skills_resolver looks a tenant up in users before one is known, and nobody else does.
+-- skills_resolver reads users for the resolvers, and nobody else is let through by this.
 -- Step harden.users.resolver; lock ACCESS EXCLUSIVE.
 CREATE POLICY "tenant_resolver" ON "public"."users" AS PERMISSIVE FOR SELECT TO "skills_resolver" USING (true);
 --> statement-breakpoint
@@ -1040,6 +1040,39 @@ REVOKE ALL ON FUNCTION "public"."tenant_by_slug"(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."tenant_by_slug"(text) TO "app_user";
 --> statement-breakpoint
 ALTER FUNCTION "public"."tenant_by_slug"(text) OWNER TO "skills_resolver";
+--> statement-breakpoint
+-- Searches run as this role, which nobody logs in as and which reads the columns that they compare.
+-- Step harden.role.skills_searcher; no table lock.
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'skills_searcher') THEN
+    CREATE ROLE "skills_searcher" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+--> statement-breakpoint
+-- skills_searcher reads skills for the searches, and nobody else is let through by this.
+-- Step harden.skills.search; lock ACCESS EXCLUSIVE.
+CREATE POLICY "tenant_search" ON "public"."skills" AS PERMISSIVE FOR SELECT TO "skills_searcher" USING (true);
+--> statement-breakpoint
+-- skills_searcher reads id, tenant_id, search_vector, category of skills, and no other column.
+-- Step harden.skills.search.columns; no table lock.
+GRANT SELECT ("id", "tenant_id", "search_vector", "category") ON TABLE "public"."skills" TO "skills_searcher";
+--> statement-breakpoint
+-- app_user may search skills, and gets keys of the session's tenant only.
+-- Step harden.search.search_skills; no table lock.
+CREATE FUNCTION "public"."search_skills"("words" text, "of_category" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS 'SELECT "id" FROM "public"."skills"
+WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
+AND (search_vector @@ websearch_to_tsquery(''english'', words) AND (of_category IS NULL OR category = of_category))
+ORDER BY ts_rank(search_vector, websearch_to_tsquery(''english'', words)) DESC, "id"
+LIMIT $3 OFFSET $4';
+--> statement-breakpoint
+REVOKE ALL ON FUNCTION "public"."search_skills"(text, text, integer, integer) FROM PUBLIC;
+--> statement-breakpoint
+GRANT EXECUTE ON FUNCTION "public"."search_skills"(text, text, integer, integer) TO "app_user";
+--> statement-breakpoint
+ALTER FUNCTION "public"."search_skills"(text, text, integer, integer) OWNER TO "skills_searcher";
 --> statement-breakpoint
 -- api_keys_key_hash_unique stays unique across tenants: a request is recognised by its key before a tenant is known, and a hash of a random key cannot be guessed
 -- Step harden.api_keys.api_keys_key_hash_unique.global; no table lock.

@@ -204,7 +204,7 @@ GRANT SELECT ("id", "tenant_id", "value") ON TABLE "public"."settings" TO "case_
 
 -- observe.search.close_title
 CREATE FUNCTION "public"."close_title"("wanted" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND ("Title (en)" OPERATOR("Ext tools".%) wanted)
@@ -216,7 +216,7 @@ ALTER FUNCTION "public"."close_title"(text, integer, integer) OWNER TO "case_sea
 
 -- observe.search.like_title
 CREATE FUNCTION "public"."like_title"("part" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND ("Title (en)" ILIKE ''%'' || part || ''%'' )
@@ -228,7 +228,7 @@ ALTER FUNCTION "public"."like_title"(text, integer, integer) OWNER TO "case_sear
 
 -- observe.search.readings_with
 CREATE FUNCTION "public"."readings_with"("wanted" jsonb, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS TABLE ("day" date, "id" integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "day", "id" FROM "public"."readings"
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (tags @> wanted)
@@ -240,7 +240,7 @@ ALTER FUNCTION "public"."readings_with"(jsonb, integer, integer) OWNER TO "case_
 
 -- observe.search.search docs
 CREATE FUNCTION "public"."search docs"("words" text, "of_kind" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (found @@ websearch_to_tsquery(''english'', words) AND (of_kind IS NULL OR kind = of_kind))
@@ -252,7 +252,7 @@ ALTER FUNCTION "public"."search docs"(text, text, integer, integer) OWNER TO "ca
 
 -- observe.search.settings_like
 CREATE FUNCTION "public"."settings_like"("part" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "id" FROM "public"."settings"
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (value LIKE part || ''%'')

@@ -195,7 +195,7 @@ GRANT SELECT ("id", "tenant_id", "tags", "name") ON TABLE "public"."skills" TO "
 
 -- observe.search.tagged
 CREATE FUNCTION "public"."tagged"("wanted" text[], "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS 'SELECT "id" FROM "public"."skills"
 WHERE "tenant_id" = coalesce("tenant_context"."current_tenant"(), "tenant_context"."no_tenant"()::uuid)
 AND (tags @> wanted)
