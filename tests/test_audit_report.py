@@ -135,7 +135,7 @@ def test_the_unit_fits_the_time(db: Database, tmp_path: Path, last: str, unit: s
     )
     found = look(World(db, Keys(), "nobody", t.key, t.anchor))
     assert (found.unit, len(found.spans), sum(s.events for s in found.spans)) == (unit, spans, 2)
-    assert "1 events have no finite time: they are counted, and in no span" in found.not_looked_at
+    assert "1 event has no time from the year 1 to 9999, and in no span" in found.not_looked_at
 
 
 def test_what_cannot_be_looked_at_is_never_good(db: Database, tmp_path: Path) -> None:

@@ -470,7 +470,7 @@ def test_an_event_that_says_another_time_is_found_when_it_is_sealed(server: Serv
         t.seal()
         report = check(t, [t.key.public])
         assert kinds(report) == {"backdated"}
-        assert len(report.findings) == 2
+        assert len(report.findings) == 3
         assert honest not in {found.record for found in report.findings}
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 from tenantry import checks
 from tenantry.audit import guards
 from tenantry.audit.account import Account, chart
+from tenantry.audit.query import clock
 from tenantry.counts import counted
 from tenantry.finding import Check, Review
 from tenantry.report import html
@@ -82,7 +83,7 @@ def evidence(account: Account, review: Review | None) -> tuple[Evidence, ...]:
 def to_html(account: Account, found: Sequence[Evidence] = ()) -> str:
     """The account, and the evidence where there is any, as one HTML file."""
     return html.render(
-        "trail.html.jinja", account=account, bars=chart(account.spans), who=guards.WHO, evidence=found, controls=CONTROLS
+        "trail.html.jinja", account=account, clock=clock, bars=chart(account.spans), who=guards.WHO, evidence=found, controls=CONTROLS
     )  # fmt: skip
 
 
@@ -200,7 +201,10 @@ def _read(account: Account) -> Found:
 
 def _reader(event: Mapping[str, str | None]) -> str:
     """Who looked, as far as the event says so; its metadata may be anything that somebody wrote."""
-    said = json.loads(event.get("metadata") or "{}")
+    try:
+        said = json.loads(event.get("metadata") or "{}")
+    except (ValueError, RecursionError):  # of a long text there is the beginning only
+        said = None
     return event.get("actor_id") or (str(said.get("user") or "") if isinstance(said, dict) else "")
 
 

@@ -23,15 +23,29 @@ from tenantry.audit.layout import Layout
 from tenantry.audit.query import Filter
 from tenantry.audit.source import Live, begin
 from tenantry.audit.verify import Report, dropped, verify
+from tenantry.counts import counted
 from tenantry.errors import CatalogError
 from tenantry.names import QName, qualified, quote
 
 Conn = psycopg.Connection[TupleRow]
 GROUPED = 1000  # lines of each table of counts
 REFUSED = 500  # refused attempts, and events of the trail itself, that are listed
-_UNITS = ((3, "hour"), (120, "day"), (3700, "month"))  # for at most so many days; else years
-_CLOCK = "YYYY-MM-DD HH24:MI:SS"
-_SHOWN = {"hour": "YYYY-MM-DD HH24:00", "day": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
+_UNITS = (
+    (3, "hour"),
+    (120, "day"),
+    (3700, "month"),
+    (110_000, "year"),
+)  # for at most so many days; else centuries
+_SHOWN = {
+    "hour": "YYYY-MM-DD HH24:00",
+    "day": "YYYY-MM-DD",
+    "month": "YYYY-MM",
+    "year": "YYYY",
+    "century": "YYYY",
+}
+# A single time far away would make a drawing of three hundred thousand years.
+_DATED = "t.created_at >= '0001-01-01' AND t.created_at < '10000-01-01'"
+_LONG = 2000  # characters of a text that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +163,7 @@ def _server(conn: Conn) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """Counts, and the first and last finite time as text; ``days`` between them."""
+    """Counts, and the first and last time as text, of those from the year 1 to 9999; ``days`` between them."""
 
     events: int
     refused: int | None
@@ -186,20 +200,19 @@ class _Look:
 
     def totals(self) -> _Totals:
         """Of all events under the filter."""
-        finite = "FILTER (WHERE pg_catalog.isfinite(t.created_at))"
-        first, last = f"min(t.created_at) {finite}", f"max(t.created_at) {finite}"
-        ((number, refused, earliest, latest, days, dated),) = self._ask(
-            f"SELECT count(*), {self._refused}, pg_catalog.to_char({first}, '{_CLOCK}'),"
-            f" pg_catalog.to_char({last}, '{_CLOCK}'),"
-            f" coalesce(extract(day FROM {last} - {first}), 0)::bigint, count(*) {finite} {self._source}"
+        dated = f"FILTER (WHERE {_DATED})"
+        first, last = f"min(t.created_at) {dated}", f"max(t.created_at) {dated}"
+        ((number, refused, earliest, latest, days, placed),) = self._ask(
+            f"SELECT count(*), {self._refused}, {_clock(first)}, {_clock(last)},"
+            f" coalesce(extract(day FROM {last} - {first}), 0)::bigint, count(*) {dated} {self._source}"
         )
-        return _Totals(number, refused if self.refused else None, earliest, latest, days, number - dated)
+        return _Totals(number, refused if self.refused else None, earliest, latest, days, number - placed)
 
     def spans(self, totals: _Totals) -> tuple[str, tuple[Span, ...]]:
         """The unit, and each of them from the first event to the last, the empty ones too."""
         if totals.first is None:
             return "day", ()
-        unit = next((unit for most, unit in _UNITS if totals.days <= most), "year")
+        unit = next((unit for most, unit in _UNITS if totals.days <= most), "century")
         start = f"pg_catalog.date_trunc('{unit}', t.created_at)::timestamp"
         and_ = "AND" if self.where else "WHERE"
         rows = self._ask(
@@ -208,7 +221,7 @@ class _Look:
             FROM pg_catalog.generate_series(pg_catalog.date_trunc('{unit}', %(first)s::timestamptz)::timestamp,
                 %(last)s::timestamptz::timestamp, '1 {unit}') AS s
             LEFT JOIN (SELECT {start} AS at, count(*) AS n, {self._refused} AS r {self._source}
-                {and_} pg_catalog.isfinite(t.created_at) GROUP BY 1) AS found ON found.at = s
+                {and_} {_DATED} GROUP BY 1) AS found ON found.at = s
             ORDER BY s""",
             first=totals.first,
             last=totals.last,
@@ -220,19 +233,24 @@ class _Look:
         names = ", ".join(f"t.{quote(column)}::text" for column in columns)
         places = ", ".join(str(n + 1) for n in range(len(columns)))
         rows = self._ask(
-            f"SELECT {names}, count(*), {self._refused}, pg_catalog.to_char(max(t.created_at), '{_CLOCK}')"
+            f"SELECT {names}, count(*), {self._refused}, {_clock('max(t.created_at)')}"
             f" {self._source} GROUP BY {places} ORDER BY count(*) DESC, {places} LIMIT {GROUPED}"
         )
         return tuple(Group(tuple(row[:-3]), *row[-3:]) for row in rows)
 
     def events(self, most: int, condition: str = "") -> tuple[Mapping[str, str | None], ...]:
-        """The newest events."""
-        columns = ", ".join(canon.expression(column) for column in self.layout.columns)
+        """The newest events; of a long text its beginning."""
+        columns = ", ".join(f"pg_catalog.left({canon.expression(c)}, {_LONG})" for c in self.layout.columns)
         more = f" {'AND' if self.where else 'WHERE'} {condition}" if condition else ""
         rows = self._ask(
             f"SELECT {columns} {self._source}{more} ORDER BY t.created_at DESC, t.id DESC LIMIT {most}"
         )
         return tuple(dict(zip(self.layout.names, row, strict=True)) for row in rows)
+
+
+def _clock(time: str) -> str:
+    """SQL for a time to the second, as :func:`tenantry.audit.query.clock` writes it."""
+    return f"pg_catalog.to_char({time}, 'YYYY-MM-DD HH24:MI:SS' || CASE WHEN {time} < '0001-01-01' THEN ' BC' ELSE '' END)"
 
 
 def _seal(conn: Conn, table: QName, known: Keys, listen: Callable[[int, int], None]) -> Seal:
@@ -285,7 +303,7 @@ def _left(found: Account, known: Keys, undated: int, recorded: bool) -> Iterator
         if len(rows) >= most:
             yield f"{what}: no more than {most} are listed; `tenantry audit query` reads them all"
     if undated:
-        yield f"{undated} events have no finite time: they are counted, and in no span"
+        yield f"{counted(undated, 'event has', 'events have')} no time from the year 1 to 9999, and in no span"
     if not recorded:
         yield "that this was read: the role may not write events, so the trail does not say it"
     yield "personal data that events name by a digest; what the application does not record; logs of the server"

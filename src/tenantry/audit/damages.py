@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tenantry.audit import canon
@@ -125,11 +125,17 @@ class Batches:
 
 
 def _time(text: str | None) -> datetime | None:
-    """None for a time that only the server can write (infinity, the year 12000) and for none."""
-    try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
+    """A time, None for none; what only the server can write (infinity, 44 BC, the year 12000) is the first or the last
+    that there is.
+    """
+    if text is None or text == "-":
         return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        end = datetime.min if text.endswith(" BC") or text == "-infinity" else datetime.max  # noqa: DTZ901
+        return end.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _kinds(names: tuple[str, ...], edited: list[tuple[Sealed, Row]]) -> Iterator[tuple[Sealed, str, str]]:

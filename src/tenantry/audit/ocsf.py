@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from tenantry import __version__
@@ -52,6 +53,8 @@ def event(names: tuple[str, ...], found: Event) -> dict[str, Any]:
         "raw_data_hash": {"algorithm_id": 3, "algorithm": "SHA-256", "value": found.leaf.hex()},
         "unmapped": {"batch": found.batch, "metadata": _json(row.get("metadata"))},
     }
+    if not out["time"]:
+        out["unmapped"]["created_at"] = row["created_at"]
     match kind:
         case 3002 | 3001:
             out["user"] = _present(uid=row.get("resource_id") or row.get("actor_id") or "unknown")
@@ -76,6 +79,7 @@ def _class(subject: str, verb: str) -> tuple[int, int, int]:
 
 
 def _milliseconds(text: str | None) -> int:
+    """Since 1970; 0 of a time that only the server can write, such as infinity."""
     try:
         return int(datetime.fromisoformat(text or "").timestamp() * 1000)
     except ValueError:
@@ -87,4 +91,14 @@ def _present(**values: Any) -> dict[str, Any]:
 
 
 def _json(text: str | None) -> Any:
-    return json.loads(text) if text else None
+    """A value; the text where a reader's numbers could not hold it as it is, or it is nested too deeply for one."""
+    try:
+        return json.loads(text, parse_float=_exact) if text else None
+    except (ValueError, RecursionError):
+        return text
+
+
+def _exact(text: str) -> float:
+    if Decimal(repr(number := float(text))) != Decimal(text):
+        raise ValueError(text)
+    return number

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from tenantry.audit.layout import Layout
 from tenantry.audit.source import Row, begin
 from tenantry.errors import SpecError
 from tenantry.names import QName, display, qualified
+from tenantry.report.text import shown
 
 Conn = psycopg.Connection[TupleRow]
 ACTION = "audit.read"
@@ -125,15 +127,30 @@ def record(conn: Conn, table: QName, wanted: Filter, **more: str) -> bool:
     return True
 
 
+def clock(text: str | None) -> str:
+    """A time of an event to the second, for people; one that only the server can write, such as infinity, as it is."""
+    plain = re.fullmatch(r"(\d{4,}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00)?( BC)?", text or "")
+    return f"{plain[1]} {plain[2]}{plain[3] or ''}" if plain else text or ""
+
+
+def cells(page: Page) -> Iterator[list[str | None]]:
+    """A page for a spreadsheet, names first: a text that begins as a formula does gets an apostrophe before it."""
+    for row in (page.columns, *page.rows):
+        yield [f"'{text}" if text and text[0] in "=+-@\t\r\n" else text for text in row]
+
+
 def text(page: Page) -> Iterator[str]:
     """A page for people: a line for each event."""
     for row in page.rows:
-        event = dict(zip(page.columns, row, strict=True))
+        event = {
+            name: shown(text) if text is not None else None
+            for name, text in zip(page.columns, row, strict=True)
+        }
         what = " ".join(filter(None, [event.get("resource_type"), event.get("resource_id")]))
         outcome = event.get("outcome") or ""
         yield "  ".join(
             [
-                (event["created_at"] or "")[:19].replace("T", " "),
+                clock(event["created_at"]),
                 f"{event['tenant_id'] or '-':<16}",
                 f"{event.get('actor_id') or '-':<16}",
                 f"{event.get('action') or '-':<24}",

@@ -16,7 +16,7 @@ def labelled(label: str, lines: Iterable[str], indent: int = 2) -> Iterator[str]
         head = left + label.ljust(_LABEL)
         hang = " " * (len(head) + 2)
         yield from textwrap.wrap(
-            _shown(line), WIDTH, initial_indent=head, subsequent_indent=hang, break_on_hyphens=False
+            shown(line), WIDTH, initial_indent=head, subsequent_indent=hang, break_on_hyphens=False
         ) or [head.rstrip()]
         label = ""
 
@@ -25,12 +25,12 @@ def paragraph(text: str, indent: int = 0) -> list[str]:
     """A wrapped paragraph."""
     left = " " * indent
     return textwrap.wrap(
-        _shown(text), WIDTH, initial_indent=left, subsequent_indent=left, break_on_hyphens=False
+        shown(text), WIDTH, initial_indent=left, subsequent_indent=left, break_on_hyphens=False
     )
 
 
-def _shown(text: str) -> str:
-    """A name may hold any character; those that would break a line are shown as escapes."""
+def shown(text: str) -> str:
+    """A name may hold any character; those that would break a line, or could not be seen, are shown as escapes."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text
     )

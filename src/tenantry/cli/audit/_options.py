@@ -89,6 +89,16 @@ def time(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def times(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Two of them. Raises SpecError, also where nothing can be between them."""
+    first, last = time(since), time(until)
+    if first is not None and last is not None and last <= first:
+        raise SpecError(
+            f"--until {until}: is not after --since {since}, so nothing is between them; correct one"
+        )
+    return first, last
+
+
 def private_key(path: Path) -> PrivateKey:
     """The key that signs."""
     return keys.load(path)

@@ -13,7 +13,7 @@ import typer
 from tenantry.audit import query as asking
 from tenantry.audit.query import Filter, Page
 from tenantry.cli._options import Dsn
-from tenantry.cli.audit._options import OptionalSpec, Since, TableName, Tenant, Until, reading, time, trail
+from tenantry.cli.audit._options import OptionalSpec, Since, TableName, Tenant, Until, reading, times, trail
 
 
 class PageFormat(StrEnum):
@@ -55,7 +55,7 @@ def query(
 ) -> int:
     """Look events up, newest first. The look-up is recorded as an event, audit.read."""
     kind, _, key = (resource or "").partition(":")
-    wanted = Filter(tenant, actor, action, kind or None, key or None, outcome, time(since), time(until))
+    wanted = Filter(tenant, actor, action, kind or None, key or None, outcome, *times(since, until))
     with reading(dsn) as conn:
         page = asking.query(conn, trail(table, spec_file), wanted, most, after)
     _print(page, format_)
@@ -74,9 +74,9 @@ def _print(page: Page, form: PageFormat) -> None:
                 )
             )
         case PageFormat.csv:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(page.columns)
-            writer.writerows(page.rows)
+            # Every cell in quotes: with another end of line the writer would not quote a carriage return.
+            writer = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writerows(asking.cells(page))
             if page.after:
                 print(f"next page: --after {page.after}", file=sys.stderr)
         case PageFormat.text:

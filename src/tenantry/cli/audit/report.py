@@ -27,13 +27,14 @@ from tenantry.cli.audit._options import (
     counting,
     public_keys,
     reading,
-    time,
+    times,
     trail,
 )
 from tenantry.controls import Evidence
 from tenantry.counts import counted
 from tenantry.errors import CatalogError
 from tenantry.finding import Review
+from tenantry.report.text import shown
 from tenantry.spec import Spec
 
 
@@ -71,19 +72,19 @@ def report(
     there = spec_file or (DEFAULT_SPEC if DEFAULT_SPEC.exists() else None)
     declared = spec.load(there) if there is not None else None
     known = accounts.Keys(public_keys(public_key), tuple(anchored(anchor)))
-    wanted, now = Filter(tenant=tenant, since=time(since), until=time(until)), datetime.now(UTC)
+    wanted, now = Filter(tenant, None, None, None, None, None, *times(since, until)), datetime.now(UTC)
     app = declared.roles.app if declared is not None else None
     name = trail(table, spec_file)
     with reading(dsn) as conn:
         found = accounts.account(
             conn, name, wanted, known, app=app, now=now, most=most, listen=counting("verify")
         )
-    shown = controls.evidence(found, _review(dsn, declared, now)) if evidence else ()
+    seen = controls.evidence(found, _review(dsn, declared, now)) if evidence else ()
     # As with an export: events are not for everybody who has an account on this machine.
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as out:
-        out.write(controls.to_html(found, shown))
-    _tell(file, found, shown)
-    against = any(one.state == "not shown" for one in shown)
+        out.write(controls.to_html(found, seen))
+    _tell(file, found, seen)
+    against = any(one.state == "not shown" for one in seen)
     return 0 if found.good and not against else 1
 
 
@@ -95,11 +96,11 @@ def _review(dsn: str, declared: Spec | None, now: datetime) -> Review | None:
     return None
 
 
-def _tell(file: Path, found: Account, shown: tuple[Evidence, ...]) -> None:
+def _tell(file: Path, found: Account, evidence: tuple[Evidence, ...]) -> None:
     report = found.seal.report
     state = f"not verified ({found.seal.why})" if report is None else "verified" if report.good else "DAMAGED"
     print(
         f"{file}: {counted(found.events, 'event')}, {state}; {counted(len(found.not_looked_at), 'thing was', 'things were')} not looked at."
     )
-    for one in shown:
-        print(f"{one.state:<14}  {one.control}: {one.what}: {one.words}")
+    for one in evidence:
+        print(f"{one.state:<14}  {one.control}: {one.what}: {shown(one.words)}")

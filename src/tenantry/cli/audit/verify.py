@@ -29,6 +29,7 @@ from tenantry.cli.audit._options import (
     trail,
 )
 from tenantry.counts import counted
+from tenantry.report.text import shown
 
 
 def verify(
@@ -103,7 +104,7 @@ def text(report: Report) -> str:
         lines.append(
             "no anchor was looked at: a cut end, and a change by whoever has the key, would not be seen"
         )
-    lines += [f"  {found}" for found in report.findings]
+    lines += [f"  {shown(str(found))}" for found in report.findings]
     lines += [f"  and {count} more: {kind}" for kind, count in report.more.items()]
     return "\n".join(lines) + "\n"
 
