@@ -9,7 +9,7 @@ import psycopg
 from tenantry.runtime.binding import SETTING
 from tenantry.runtime.isolation import Tenancy, isolate
 
-APP, EXEMPT, SEARCHER = "app_user", "exempt", "searcher"
+APP, EXEMPT = "app_user", "exempt"
 TENANTS = {"large": "a third of the rows", "medium": "3 %", "s1": "0.3 %", "tiny": "20 rows"}
 SMALL = [f"s{n}" for n in range(1, 201)]  # equal parts of what the two large ones leave
 OWNER = "CASE WHEN i <= 20 THEN 'tiny' WHEN i % 3 = 0 THEN 'large' WHEN i % 33 = 1 THEN 'medium' ELSE 's' || 1 + i * 7919 % 200 END"
@@ -45,7 +45,7 @@ SELECT setval('skills_id_seq', 100000000), setval('ratings_id_seq', 100000000)
 
 def make(admin: psycopg.Connection[Any], rows: int) -> None:
     """Tables with so many skills and twice as many ratings, and the logins: one that is bound, one that is not."""
-    for role in (f"{APP} LOGIN", f"{EXEMPT} LOGIN BYPASSRLS", SEARCHER):
+    for role in (f"{APP} LOGIN", f"{EXEMPT} LOGIN BYPASSRLS"):
         admin.execute(f"CREATE ROLE {role}".encode())
     for statement in TABLES:
         admin.execute(statement.format(rows=rows).encode())
