@@ -21,7 +21,7 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from tenantry import apply, checks, keys, planner
+from tenantry import apply, checks, introspect, keys, planner
 from tenantry.attacks import forge
 from tenantry.attacks.claims import Signing
 from tenantry.audit import Trail, record, record_async
@@ -33,6 +33,7 @@ from tenantry.conversion import Conversion
 from tenantry.errors import CatalogError, EventError, SpecError, TenantError
 from tenantry.finding import Proof
 from tenantry.mutations.pgbouncer import ABSENT, PROGRAM, pooled
+from tenantry.plan import Change
 from tenantry.prove import outcomes, prove
 from tenantry.runtime import Binding, Signer, tenant
 from tenantry.runtime.alembic import for_each_tenant
@@ -557,6 +558,48 @@ def test_each_sabotage_is_found(
                 assert {f"{o.attack} {o.object}" for o in found if o.status == "breached"} == {breach}
         finally:
             conn.execute(repair.format(app=app_).encode())
+
+
+DRIFT = [
+    ("GRANT SELECT ON tenant_context.keys TO {app}", "tenants.tenant_context.keys"),
+    ("GRANT SELECT ON tenant_context.keys TO PUBLIC", "tenants.tenant_context.keys"),
+    ("GRANT UPDATE (until) ON tenant_context.keys TO {app}", "tenants.tenant_context.keys"),
+    ("REVOKE USAGE ON SCHEMA tenant_context FROM PUBLIC", "tenants.schema.tenant_context"),
+    ("ALTER FUNCTION tenant_context.current_tenant() IMMUTABLE", "tenants.tenant_context.current_tenant"),
+    ("ALTER FUNCTION tenant_context.current_tenant() RESET search_path", "tenants.tenant_context.current_tenant"),
+    ("REVOKE EXECUTE ON FUNCTION tenant_context.current_tenant() FROM PUBLIC", "tenants.tenant_context.current_tenant"),
+    ("GRANT EXECUTE ON FUNCTION tenant_context.sign(text, integer) TO {app}", "tenants.tenant_context.sign"),
+    ("GRANT EXECUTE ON FUNCTION audit.erase(text, text) TO PUBLIC", "harden.audit.erase"),
+    ("ALTER FUNCTION audit.erase(text, text) RESET ALL", "harden.audit.erase"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "step"), DRIFT, ids=[d[0] for d in DRIFT])
+def test_drift_is_planned_back_and_the_way_back_gives_back_what_was_there(
+    signed: tuple[Subject, str], statement: str, step: str
+) -> None:
+    subject, _ = signed
+    with subject.db.connect(autocommit=False) as conn:
+        conn.execute(statement.format(app=f'"{subject.spec.roles.app}"').encode())
+        drifted = introspect.read(conn)
+        (found,) = planner.plan(subject.spec, drifted, "online").steps
+        assert isinstance(found, Change)
+        assert found.id == step
+        for done, statements in ((False, ()), (True, found.apply)):
+            for sql in statements:
+                conn.execute(sql.encode())
+            assert conn.execute(found.verify.encode()).fetchone() == (done,)
+        assert planner.plan(subject.spec, introspect.read(conn), "online").steps == ()
+        for sql in found.revert:
+            conn.execute(sql.encode())
+        if found.revert:
+            after = introspect.read(conn)
+            assert (after.tables, after.schemas, after.functions) == (
+                drifted.tables,
+                drifted.schemas,
+                drifted.functions,
+            )
+        conn.rollback()
 
 
 def test_without_a_sabotage_nothing_is_found(signed: tuple[Subject, str]) -> None:

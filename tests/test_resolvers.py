@@ -171,6 +171,8 @@ def test_anything_else_is_found(world: Subject, statements: list[str], finding: 
     [
         ("GRANT EXECUTE ON FUNCTION tenant_by_slug(text) TO PUBLIC", "observe.resolver.tenant_by_slug"),
         ("ALTER FUNCTION tenant_by_slug(text) OWNER TO CURRENT_USER", "observe.resolver.tenant_by_slug"),
+        ("ALTER FUNCTION tenant_by_slug(text) IMMUTABLE", "observe.resolver.tenant_by_slug"),
+        ("ALTER FUNCTION tenant_by_slug(text) SECURITY INVOKER", "observe.resolver.tenant_by_slug"),
         ("DROP FUNCTION tenant_by_slug(text)", "observe.resolver.tenant_by_slug"),
         ("DROP POLICY tenant_resolver ON api_keys", "observe.api_keys.resolver"),
     ],

@@ -32,6 +32,7 @@ from tenantry.runtime.work import (
     system_scope_async,
 )
 from tenantry.spec import Spec
+from tenantry.steps.events import READ_POLICY, WRITE_POLICY
 from tests.servers import Database, Server
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -600,13 +601,24 @@ OPENED = "CREATE OR REPLACE FUNCTION audit.work_open() RETURNS boolean LANGUAGE 
         ("ALTER POLICY tenant_support ON notes USING (true)", "observe.notes.tenant_support"),
         ("DROP POLICY tenant_system ON tenants", "observe.tenants.tenant_system"),
         (OPENED, "harden.audit.work_open"),
+        ('GRANT EXECUTE ON FUNCTION audit.work_open() TO PUBLIC', "harden.audit.work_open"),
+        ('GRANT EXECUTE ON FUNCTION audit.work_open() TO "{app}"', "harden.audit.work_open"),
+        ('REVOKE EXECUTE ON FUNCTION audit.work_open() FROM "{system}"', "harden.audit.work_open"),
+        ("ALTER FUNCTION audit.work_open() RESET search_path", "harden.audit.work_open"),
+        ("ALTER FUNCTION audit.work_open() SET row_security = off", "harden.audit.work_open"),
+        ("ALTER FUNCTION audit.work_open() SECURITY INVOKER", "harden.audit.work_open"),
+        ("ALTER FUNCTION audit.work_open() IMMUTABLE", "harden.audit.work_open"),
+        ('ALTER FUNCTION audit.work_end(text, text, text) OWNER TO "{app}"', "harden.audit.work_end"),
+        ("ALTER POLICY {write} ON audit_logs WITH CHECK (false)", "harden.audit_logs.{write}"),
+        ("ALTER POLICY {read} ON audit_logs USING (false)", "harden.audit_logs.{read}"),
         ('GRANT TRUNCATE ON notes TO "{support}"', "observe.notes.{support}"),
         ('GRANT DELETE ON tenants TO "{system}"', "observe.tenants.{system}"),
         ('REVOKE SELECT ON lines FROM "{support}"', 'observe.lines.{support}'),
     ],
 )  # fmt: skip
 def test_drift_is_planned_back(world: World, statement: str, found: str) -> None:
-    names = {name: world.db.role(name) for name in ("system", "support")}
+    names = {name: world.db.role(name) for name in ("system", "support", "app")}
+    names |= {"write": WRITE_POLICY, "read": READ_POLICY}
     with world.db.connect(autocommit=False) as conn:
         conn.execute(statement.format(**names).encode())
         plan = planner.plan(world.spec, introspect.read(conn), "online")

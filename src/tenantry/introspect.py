@@ -364,6 +364,7 @@ def _functions(rows: _Rows) -> Iterator[Function]:
         keys,
         owner,
         callers,
+        volatility,
     ) in rows:
         yield Function(
             schema=schema,
@@ -377,6 +378,7 @@ def _functions(rows: _Rows) -> Iterator[Function]:
             keys=_constraint_names(keys),
             owner=owner,
             callers=tuple(callers),
+            volatility=volatility,
         )
 
 

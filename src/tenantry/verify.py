@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from tenantry.catalog import Policy
+from tenantry.catalog import Function, Policy
 from tenantry.names import QName, literal, qualified, quote
 
 
@@ -121,22 +121,6 @@ def any_policy(table: QName, name: str) -> str:
     return _exists("pg_policy", f"polrelid = {_regclass(table)} AND polname = {literal(name)}")
 
 
-def definer(signature: str, source: str, config: Sequence[str], owner: str, caller: str) -> str:
-    """A SECURITY DEFINER function with that body and those settings belongs to ``owner``, and ``caller`` is the only
-    other one who may call it; ``owner`` has no second one of that name. ``signature`` is quoted SQL, with the types of
-    the arguments."""
-    return _exists(
-        "pg_proc p JOIN pg_catalog.pg_roles o ON o.oid = p.proowner",
-        f"p.oid = pg_catalog.to_regprocedure({literal(signature)}) AND p.prosecdef AND p.prosrc = {literal(source)}"
-        f" AND p.proconfig = ARRAY[{_texts(config)}] AND o.rolname = {literal(owner)}"
-        " AND ARRAY(SELECT coalesce(r.rolname, '')::text FROM pg_catalog.aclexplode(p.proacl) acl"
-        " LEFT JOIN pg_catalog.pg_roles r ON r.oid = acl.grantee WHERE acl.grantee <> p.proowner)"
-        f" = ARRAY[{literal(caller)}]"
-        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc q WHERE q.pronamespace = p.pronamespace"
-        " AND q.proname = p.proname AND q.proowner = p.proowner AND q.oid <> p.oid)",
-    )
-
-
 def trigger(table: QName, name: str, *, always: bool = False) -> str:
     """The table has that trigger, switched on (ENABLE ALWAYS if asked)."""
     state = "tgenabled = 'A'" if always else "tgenabled IN ('O', 'A')"
@@ -186,6 +170,14 @@ def privileges(kind: str, name: QName, role_: str, have: Sequence[str], lack: Se
         what = "any_column" if kind == "table" and p in ("SELECT", "INSERT", "UPDATE", "REFERENCES") else kind
         tests.append(f"NOT pg_catalog.has_{what}_privilege(r.oid, {_regclass(name)}, {literal(p)})")
     return _exists("pg_roles r", " AND ".join([f"r.rolname = {literal(role_)}", *tests]))
+
+
+def open_schema(schema: str) -> str:
+    """Everybody may use the schema."""
+    return _exists(
+        "pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a",
+        f"n.nspname = {literal(schema)} AND a.grantee = 0 AND a.privilege_type = 'USAGE'",
+    )
 
 
 def schema_usage(schema: str, role_: str) -> str:
@@ -271,16 +263,37 @@ def only_columns(table: QName, role_: str, columns_: Sequence[str]) -> str:
     )
 
 
-def function(signature: str, source: str, owner: str) -> str:
-    """The function is there with that body, runs with the rights of ``owner``, and not everybody may call it.
+def function(signature: str, wanted: Function) -> str:
+    """The function is there as wanted: body, settings, rights that it runs with, volatility, owner and who may call it.
 
-    ``signature`` is quoted SQL, with the types of the arguments.
+    ``signature`` is quoted SQL, with the types of the arguments. :meth:`tenantry.catalog.Function.like` says the same
+    of a catalog.
     """
+    acl = "pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) a"
+    if "" in wanted.callers:
+        callers = f"EXISTS (SELECT FROM {acl} WHERE a.grantee = 0)"
+    else:
+        callers = (
+            f"ARRAY[{_texts(sorted(set(wanted.callers)))}]::text[] = ARRAY(SELECT DISTINCT coalesce(r.rolname, '')::text"
+            f' COLLATE "C" FROM {acl} LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee'
+            " WHERE a.grantee <> f.proowner ORDER BY 1)"
+        )
+    config = f"ARRAY[{_texts(wanted.config)}]::text[]"
     return _exists(
-        "pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner",
-        f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND f.prosecdef AND r.rolname = {literal(owner)}"
-        f" AND {_digest(source)} AND f.proacl IS NOT NULL"
-        " AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(f.proacl) a WHERE a.grantee = 0)",
+        "pg_proc f JOIN pg_catalog.pg_roles o ON o.oid = f.proowner",
+        f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND o.rolname = {literal(wanted.owner)}"
+        f" AND {'' if wanted.security_definer else 'NOT '}f.prosecdef AND f.provolatile = {literal(wanted.volatility)}"
+        f" AND coalesce(f.proconfig, '{{}}') @> {config} AND coalesce(f.proconfig, '{{}}') <@ {config}"
+        f" AND {_digest(wanted.source)} AND {callers}",
+    )
+
+
+def alone(signature: str) -> str:
+    """The owner of the function has no second one of its name."""
+    return (
+        "NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_proc q ON q.pronamespace = f.pronamespace"
+        " AND q.proname = f.proname AND q.proowner = f.proowner AND q.oid <> f.oid"
+        f" WHERE f.oid = pg_catalog.to_regprocedure({literal(signature)}))"
     )
 
 
@@ -289,25 +302,11 @@ def _digest(source: str) -> str:
     return f"pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')), 'hex') = '{known}'"
 
 
-def asked(
-    signature: str, source: str, owner: str, config: Sequence[str], *, definer: bool, everybody: bool
-) -> str:
-    """The function is there with that body and those settings, belongs to ``owner``, runs as it if ``definer``, and
-    everybody may call it, or only ``owner``."""
-    other = "EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) a"
-    callers = f"{other} WHERE a.grantee = 0)" if everybody else f"NOT {other} WHERE a.grantee <> f.proowner)"
-    return _exists(
-        "pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner",
-        f"f.oid = pg_catalog.to_regprocedure({literal(signature)}) AND r.rolname = {literal(owner)}"
-        f" AND {'' if definer else 'NOT '}f.prosecdef AND f.proconfig @> ARRAY[{_texts(config)}] AND f.proconfig <@ ARRAY[{_texts(config)}]"
-        f" AND {_digest(source)} AND {callers}",
-    )
-
-
 def owner_only(table: QName) -> str:
-    """Nobody but its owner has any right on the table."""
+    """Nobody but its owner has any right on the table, or on a column of it."""
     return (
-        "NOT EXISTS (SELECT FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
+        "NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute t ON t.attrelid = c.oid"
+        " CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, '{}') || coalesce(t.attacl, '{}')) a"
         f" WHERE c.oid = {_regclass(table)} AND a.grantee <> c.relowner)"
     )
 

@@ -51,10 +51,27 @@ class Function:
     owner: str = ""
     callers: tuple[str, ...] = ()
     extension: str | None = None
+    volatility: Literal["v", "s", "i"] = "v"
 
     @property
     def qname(self) -> QName:
         return QName(self.schema, self.name)
+
+    def like(self, wanted: Function) -> bool:
+        """True where it is called, does and lets call what the wanted one does; :func:`tenantry.verify.function` asks
+        the server the same."""
+        return self._ways() == wanted._ways()
+
+    def _ways(self) -> tuple[object, ...]:
+        # The server quotes a name of an argument or a type only where it has to; whoever else may call it is
+        # nothing more where everybody may.
+        called = (
+            self.qname,
+            self.arguments.replace('"', ""),
+            {""} if "" in self.callers else set(self.callers),
+        )
+        does = (self.source, self.security_definer, sorted(self.config), self.volatility)
+        return (*called, *does, self.owner)
 
 
 @dataclass(frozen=True, slots=True)

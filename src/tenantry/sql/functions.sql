@@ -1,8 +1,8 @@
 -- Functions, procedures and aggregates, those of extensions left out.
 -- Yields: schema, name, arguments (as ALTER FUNCTION wants them), language, kind, security_definer, source (the
 -- body, also an SQL-standard one; empty for an aggregate), config, keys as {{schema,table,constraint},...} that an
--- SQL-standard body depends on, owner, callers (roles with EXECUTE but the owner, '' for PUBLIC); by schema, name
--- and arguments.
+-- SQL-standard body depends on, owner, callers (roles with EXECUTE but the owner, '' for PUBLIC), volatility; by
+-- schema, name and arguments.
 WITH keys AS (
     SELECT
         d.objid,
@@ -35,7 +35,8 @@ SELECT
         LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = acl.grantee
         WHERE acl.grantee <> f.proowner
         ORDER BY 1
-    ) AS callers
+    ) AS callers,
+    f.provolatile AS volatility
 FROM pg_catalog.pg_proc AS f
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = f.prolang

@@ -7,11 +7,11 @@ a role of its own: only that role reads the keys. The MAC is HMAC-SHA-256 (RFC 2
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
-from tenantry.catalog import Function, textual
+from tenantry.catalog import Function, Grant, textual
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Lock, Phase
@@ -48,6 +48,14 @@ class Routine:
         """Quoted SQL, with the types of the arguments."""
         types = ", ".join(a.split()[1] for a in self.arguments.split(", ") if a)
         return f"{qualified(self.name)}({types})"
+
+    def function(self, owner: str) -> Function:
+        """As the catalog has it, where it belongs to ``owner``."""
+        language = self.how.split()[1]
+        return Function(
+            *self.name, self.arguments, language, "f", "SECURITY DEFINER" in self.how, self.body, self.config,
+            owner=owner, callers=("",) if self.open else (), volatility="s" if "STABLE" in self.how else "v",
+        )  # fmt: skip
 
 
 # Expressions
@@ -237,30 +245,46 @@ def _schema(c: Conversion) -> Iterator[Change]:
             id=f"tenants.schema.{schema}", phase=Phase.TENANTS, object=schema,
             why=f"What policies ask for the tenant is in a schema that {role} owns; every role reaches it.",
             apply=(ddl.create_schema(schema, role), ddl.grant("SCHEMA", quote(schema), ["USAGE"], "")),
-            verify=verify.query(verify.schema(schema)), revert=(ddl.drop_schema(schema),),
+            verify=verify.query(verify.open_schema(schema)), revert=(ddl.drop_schema(schema),),
+        )  # fmt: skip
+    elif "USAGE" not in known.privileges(""):
+        yield Change(
+            id=f"tenants.schema.{schema}", phase=Phase.TENANTS, object=schema,
+            why=f"Every role reaches what policies ask for the tenant; what it may do there is {role}'s to say.",
+            apply=(ddl.grant("SCHEMA", quote(schema), ["USAGE"], ""),), verify=verify.query(verify.open_schema(schema)),
+            revert=(ddl.revoke("SCHEMA", quote(schema), ["USAGE"], ""),),
         )  # fmt: skip
 
 
 def _keys(c: Conversion) -> Iterator[Change]:
     keys, role, app = at(c.spec, "keys"), c.spec.roles.context, c.spec.roles.app
     known = c.catalog.by_name.get(keys)
-    if known is not None and known.owner == role:
+    held = (*known.grants, *known.column_grants) if known is not None else ()
+    mine = known is not None and known.owner == role
+    others = {g.role for g in held} - {role}
+    if mine and not others:
         return
-    others = [
-        "",
-        *([app] if app in c.catalog.roles_by_name else []),
-    ]  # default privileges may have given them some
+    # Default privileges may have given them some.
+    others |= {"", *([app] if app in c.catalog.roles_by_name else [])} if not mine else set()
     yield Change(
         id=f"tenants.{display(keys)}", phase=Phase.TENANTS, object=display(keys),
         why=f"The keys that tenants are signed with, which only {role} reads; tenantry keys makes one.",
         apply=(
             *((_create_keys(keys),) if known is None else ()),
-            *(ddl.revoke("TABLE", qualified(keys), ["ALL"], other) for other in others),
-            ddl.own(keys, role),
+            *(ddl.revoke("TABLE", qualified(keys), ["ALL"], other) for other in sorted(others)),
+            *(() if mine else (ddl.own(keys, role),)),
         ),
         verify=verify.query(verify.relation(keys), verify.owned(keys, role), verify.owner_only(keys)),
-        revert=(ddl.drop_table(keys),) if known is None else (), lock=Lock.ACCESS_EXCLUSIVE if known else Lock.NONE,
+        revert=(ddl.drop_table(keys),) if known is None else tuple(_given_back(keys, held, role)) if mine else (),
+        lock=Lock.ACCESS_EXCLUSIVE if known and not mine else Lock.NONE,
     )  # fmt: skip
+
+
+def _given_back(keys: QName, held: Sequence[Grant], role: str) -> Iterator[str]:
+    for g in held:
+        if g.role != role:
+            words = [f"{word} ({quote(g.column)})" if g.column else word for word in g.privileges]
+            yield ddl.grant("TABLE", qualified(keys), words, g.role)
 
 
 def _create_keys(keys: QName) -> str:
@@ -277,14 +301,7 @@ def _create_keys(keys: QName) -> str:
 
 def is_ours(c: Conversion, function: Function) -> bool:
     """True for one of the functions, as it is to be."""
-    return any(
-        (function.qname, function.source) == (r.name, r.body)
-        and function.owner == c.spec.roles.context
-        and function.security_definer == ("SECURITY DEFINER" in r.how)
-        and sorted(function.config) == sorted(r.config)
-        and (("" in function.callers) if r.open else not function.callers)
-        for r in (routines(c) if wanted(c.spec) else [])
-    )
+    return wanted(c.spec) and any(function.like(r.function(c.spec.roles.context)) for r in routines(c))
 
 
 def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
@@ -299,10 +316,9 @@ def _routine(c: Conversion, r: Routine) -> Iterator[Change]:
         rights = [ddl.revoke("FUNCTION", r.signature, ["ALL"], other) for other in sorted(others)]
     settings = "".join(f" SET {each.replace('=', ' = ', 1)}" for each in r.config)
     made = ddl.create_function(f"{qualified(r.name)}({r.arguments})", r.returns, f"{r.how}{settings}", r.body)
-    definer = "SECURITY DEFINER" in r.how
     yield Change(
         id=f"tenants.{display(r.name)}", phase=Phase.TENANTS, object=display(r.name), why=r.why,
         apply=(made, ddl.own_function(r.signature, role), *rights),
-        verify=verify.query(verify.asked(r.signature, r.body, role, r.config, definer=definer, everybody=r.open)),
+        verify=verify.query(verify.function(r.signature, r.function(role))),
         revert=() if known else (ddl.drop_function(r.signature),),
     )  # fmt: skip

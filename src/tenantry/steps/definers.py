@@ -63,6 +63,12 @@ class Definer:
         """For people."""
         return f"{display(self.name)}({self.types})"
 
+    def function(self, owner: str, callers: tuple[str, ...]) -> Function:
+        """As the catalog has it, where it belongs to ``owner`` and these may call it."""
+        return Function(
+            *self.name, self.arguments, "sql", "f", True, self.body, self.config, owner=owner, callers=callers, volatility="s"
+        )  # fmt: skip
+
 
 def each(*names: str) -> tuple[str, ...]:
     """The names, each once."""
@@ -80,12 +86,7 @@ def _bare(arguments: str) -> str:
 
 def same(function: Function, wanted: Definer) -> bool:
     """True for the wanted function, whoever owns and calls it."""
-    return (
-        _matches(function, wanted)
-        and function.security_definer
-        and function.source == wanted.body
-        and function.config == wanted.config
-    )
+    return function.like(wanted.function(function.owner, function.callers))
 
 
 def is_one(kind: Kind, wanted: Iterable[Definer], function: Function) -> bool:
@@ -214,6 +215,6 @@ def _function(c: Conversion, kind: Kind, one: Definer, phase: Phase) -> Iterator
     yield Change(
         id=f"{phase}.{kind.word}.{one.name.name}", phase=phase, object=display(one.name), why=one.why,
         apply=tuple(apply),
-        verify=verify.query(verify.definer(one.signature, one.body, one.config, role, app)),
+        verify=verify.query(verify.function(one.signature, one.function(role, (app,))), verify.alone(one.signature)),
         revert=(ddl.drop_function(one.signature),) if known is None and not old else (),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tenantry import ddl, verify
-from tenantry.catalog import Policy
+from tenantry.catalog import Function, Policy
 from tenantry.conversion import Conversion
 from tenantry.names import QName, display, literal, qualified, quote
 from tenantry.plan import Change, Phase
@@ -18,6 +18,7 @@ from tenantry.spec import ACTION, ACTION_LENGTH, RESERVED
 from tenantry.steps import context
 from tenantry.steps.events import ACTOR, ADDRESS, OUTCOMES, OWN_POLICY, PERSONAL, READ_POLICY, Trail, trail
 
+CONFIG = ("search_path=pg_catalog, pg_temp", "row_security=on")
 MOST_BYTES = 65536  # of each JSON value of an event
 _ARGUMENTS = (
     ("action", "text", ""),
@@ -51,6 +52,14 @@ class Routine:
         """Quoted SQL, with the types of the arguments."""
         return f"{qualified(self.name)}({', '.join(type_ for _, type_, _ in self.arguments)})"
 
+    def function(self, owner: str) -> Function:
+        """As the catalog has it, where it belongs to ``owner``."""
+        arguments = ", ".join(f"{name} {type_}" for name, type_, _ in self.arguments)
+        return Function(
+            *self.name, arguments, "plpgsql", "f", True, self.body, CONFIG, owner=owner, callers=self.callers,
+            volatility="s" if self.stable else "v",
+        )  # fmt: skip
+
 
 def steps(c: Conversion) -> Iterator[Change]:
     """The side table of personal data, and the functions."""
@@ -62,26 +71,26 @@ def steps(c: Conversion) -> Iterator[Change]:
 
 
 def routine(t: Trail, r: Routine) -> Iterator[Change]:
-    """The step that makes a function, or brings its body up to date."""
+    """The step that makes a function, or brings it back to what it is to be."""
     known = [f for f in t.c.catalog.functions if f.qname == r.name]
-    if any(f.source == r.body and f.security_definer and f.owner == t.spec.owner for f in known):
+    wanted = r.function(t.spec.owner)
+    if any(f.like(wanted) for f in known):
         return
-    rest = [ddl.revoke("FUNCTION", r.signature, ["ALL"], "")]
+    spare = {"", *(caller for f in known for caller in f.callers)} - {*r.callers, t.spec.owner}
+    rest = [ddl.revoke("FUNCTION", r.signature, ["ALL"], role) for role in sorted(spare)]
     rest += [ddl.grant("FUNCTION", r.signature, ["EXECUTE"], role) for role in r.callers]
     yield Change(
         id=f"harden.{display(r.name)}", phase=Phase.HARDEN, object=display(r.name), why=r.why,
         apply=(_create(r), ddl.own_function(r.signature, t.spec.owner), *rest),
-        verify=verify.query(verify.function(r.signature, r.body, t.spec.owner)),
+        verify=verify.query(verify.function(r.signature, wanted)),
         revert=() if known else (ddl.drop_function(r.signature),),
     )  # fmt: skip
 
 
 def _create(r: Routine) -> str:
     given = ",\n  ".join(f"{n} {t}{f' DEFAULT {d}' if d else ''}" for n, t, d in r.arguments)
-    how = (
-        f"LANGUAGE plpgsql {'STABLE ' if r.stable else ''}SECURITY DEFINER "
-        "SET search_path = pg_catalog, pg_temp SET row_security = on"
-    )
+    settings = " ".join(f"SET {each.replace('=', ' = ', 1)}" for each in CONFIG)
+    how = f"LANGUAGE plpgsql {'STABLE ' if r.stable else ''}SECURITY DEFINER {settings}"
     return ddl.create_function(f"{qualified(r.name)}({given})", r.returns, how, r.body)
 
 

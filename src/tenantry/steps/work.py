@@ -196,7 +196,7 @@ def _writes(t: Trail) -> Iterator[Change]:
         Policy(READ_POLICY, True, "select", (t.spec.owner,), "true", None),
     ):
         there = t.known.policy(policy.name) if t.known is not None else None
-        if there is None or t.spec.owner not in there.roles:
+        if there is None or not _same(there, policy):
             yield _policed(
                 t.name, policy, there, Phase.HARDEN, "Events of any tenant, and of none, are recorded."
             )
@@ -280,9 +280,11 @@ def _policed(name: QName, policy: Policy, there: Policy | None, phase: Phase, wh
 
 def _same(there: Policy, wanted: Policy) -> bool:
     """Whether a policy is the wanted one; the server names the column of a sub-query."""
-    kinds = [(p.permissive, p.command, p.roles) for p in (there, wanted)]
-    texts = {re.sub(r'[\s()"]', "", t or "").removesuffix(f"AS{OPEN}") for t in (there.using, there.check)}
-    return kinds[0] == kinds[1] and texts == {re.sub(r'[\s()"]', "", wanted.using or "")}
+    ways = [
+        (p.permissive, p.command, p.roles, *(re.sub(r'[\s()"]', "", t or "").removesuffix(f"AS{OPEN}") for t in (p.using, p.check)))
+        for p in (there, wanted)
+    ]  # fmt: skip
+    return ways[0] == ways[1]
 
 
 def _usage(c: Conversion, schemas: set[str], role: str, phase: Phase) -> Iterator[Change]:
