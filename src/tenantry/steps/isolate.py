@@ -120,10 +120,11 @@ def _through_problems(c: Conversion, table: Table, rule: TableRule) -> Iterator[
 
 
 def _one_tenant(c: Conversion, parent: QName, columns: Iterable[str]) -> bool:
-    """True where a value of these columns of the parent belongs to one tenant: a key of theirs holds across tenants."""
+    """True where a value of these columns of the parent belongs to one tenant: it names the tenant, or a key of theirs
+    holds across tenants."""
     table, given = c.get(parent), set(columns)
     assert table is not None
-    return any(
+    return table.column in given or any(
         index.unique and scope(c, table, index) == "global" and set(index.key_columns) <= given
         for index in candidates(table)
         if index.plain
