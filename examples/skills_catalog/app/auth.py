@@ -63,19 +63,19 @@ def find_visitor(session: Session, secret: str) -> Member | None:
     return _member(session, found, form_token(secret)) if found else None
 
 
-def _found(request: Request) -> Member | None:
+def visitor(request: Request) -> Member | None:
     """Whom the middleware found."""
     found: Member | None = getattr(request.state, "member", None)
     return found
 
 
-Found = Annotated[Member | None, Depends(_found)]
+Found = Annotated[Member | None, Depends(visitor)]
 
 
-def _signed_in(visitor: Found) -> Member:
-    if visitor is None:
+def _signed_in(found: Found) -> Member:
+    if found is None:
         raise SignInFirst
-    return visitor
+    return found
 
 
 SignedIn = Annotated[Member, Depends(_signed_in)]

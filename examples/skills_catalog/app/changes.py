@@ -141,7 +141,7 @@ def revoke_key(session: Session, who: Member, id: UUID) -> None:
     record(session, "key.revoke", ("api_keys", id))
 
 
-def save_settings(session: Session, who: Member, semantic: bool) -> None:
+def save_settings(session: Session, semantic: bool) -> None:
     """Switch semantic search on or off for the tenant."""
     found = queries.settings(session)
     if found is None:
@@ -151,7 +151,7 @@ def save_settings(session: Session, who: Member, semantic: bool) -> None:
     record(session, "settings.update", ("site_settings", "default"), semantic=semantic)
 
 
-def invite(session: Session, who: Member, email: str, name: str) -> str:
+def invite(session: Session, email: str, name: str) -> str:
     """A new member, who signs in with a link for that address; returns the id."""
     made = User(id=new_id(), email=email, name=name or None)
     session.add(made)

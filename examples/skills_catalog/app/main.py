@@ -15,14 +15,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tenantry.runtime import current
 from tenantry.runtime.asgi import Header, PathPrefix, Subdomain, TenantMiddleware
+from tenantry.runtime.orm import Session
 
-from .auth import SignInFirst
+from .auth import SignInFirst, visitor
 from .database import make_engine
 from .routes import admin, api, pages, signin
 from .settings import Settings
 from .tenants import Tenants
 from .trail import record_refusal
-from .views import for_programs, root, templates
+from .views import for_programs, page, root
 from .who import ActorMiddleware
 
 OPEN_PATHS = ("/static", "/openapi.json")
@@ -38,6 +39,13 @@ REFUSALS = {
     "23": (409, "This contradicts what is there already."),
     "22": (422, "The database cannot hold this value."),
     "42501": (403, "The database does not allow this."),
+}
+TITLES = {
+    403: "Not allowed",
+    404: "Not found",
+    409: "Not possible",
+    422: "Not understood",
+    429: "Too many tries",
 }
 log = logging.getLogger("catalog")
 
@@ -60,24 +68,31 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(DBAPIError, _refused)
-    app.middleware("http")(_headers)
     app.add_middleware(ActorMiddleware, engine=engine)
-    app.add_middleware(  # added last, asked first
+    app.add_middleware(
         TenantMiddleware,
         sources=[Subdomain(settings.domain), PathPrefix("/t"), Header("Authorization")],
         lookup=Tenants(engine),
         open_paths=OPEN_PATHS,
     )
+    app.middleware("http")(
+        _headers
+    )  # added last, asked first: what the tenant's middleware refuses has them too
     return app
 
 
 async def _headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await answer(request)
     response.headers.update(HEADERS)
+    if request.app.state.settings.secure_cookies:  # else it is served over plain HTTP
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 
 async def _sign_in(request: Request, error: Exception) -> Response:
+    """Whoever only wants to see a page is no event; whoever tries to change something is."""
+    if request.method != "GET":
+        await run_in_threadpool(record_refusal, request.app.state.engine, request, 401)
     return RedirectResponse(f"{root(request)}/sign-in", 303)
 
 
@@ -89,8 +104,21 @@ async def _refused(request: Request, error: Exception) -> Response:
     headers = getattr(error, "headers", None)
     if for_programs(request):
         return JSONResponse({"detail": why}, status, headers)
-    context = {"status": status, "why": why, "root": root(request), "member": None, "tenant": None}
-    return templates.TemplateResponse(request, "error.html", context, status, headers)
+    response = await run_in_threadpool(_error_page, request, status, why)
+    response.headers.update(headers or {})
+    return response
+
+
+def _error_page(request: Request, status: int, why: str) -> Response:
+    context = {
+        "title": TITLES.get(status, "This did not work"),
+        "why": why,
+        "request_id": current().request_id,
+    }
+    with Session(request.app.state.engine) as session:
+        response = page(request, session, visitor(request), "error", status=status, **context)
+    response.status_code = status
+    return response
 
 
 def _told(error: Exception) -> tuple[int, str]:

@@ -7,6 +7,8 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 from sqlalchemy.orm import Session
 
+from tenantry.runtime import current
+
 from . import queries
 from .auth import Member
 
@@ -25,6 +27,10 @@ def for_programs(request: Request) -> bool:
 
 
 def page(request: Request, session: Session, member: Member | None, name: str, **context: Any) -> Response:
-    """A page of the tenant."""
-    every = {"root": root(request), "member": member, "tenant": queries.tenant(session)}
+    """A page of the tenant, or of nobody where there is none."""
+    every = {
+        "root": root(request),
+        "member": member,
+        "tenant": queries.tenant(session) if current().tenant else None,
+    }
     return templates.TemplateResponse(request, f"{name}.html", {**every, **context})

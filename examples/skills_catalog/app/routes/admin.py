@@ -26,7 +26,7 @@ def save_settings(
     request: Request, session: Db, member: auth.Administrator, semantic: Annotated[bool, Form()] = False
 ) -> Response:
     """Save them."""
-    changes.save_settings(session, member, semantic)
+    changes.save_settings(session, semantic)
     session.commit()
     return RedirectResponse(f"{root(request)}/settings", 303)
 
@@ -47,7 +47,7 @@ def invite(
     name: Annotated[Words, Form()] = "",
 ) -> Response:  # fmt: skip
     """A new member."""
-    changes.invite(session, member, email, name)
+    changes.invite(session, email, name)
     session.commit()
     return RedirectResponse(f"{root(request)}/admin", 303)
 
