@@ -33,7 +33,7 @@ DOTS = "…"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^(?:#|--) (\S+\.\w+)(, continued)?\n")
 _STATE = re.compile(r"^<!-- tested: (\w+)(, numbers vary)? -->$", re.MULTILINE)
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*")
 _EXIT = re.compile(r"# exit (\d+)$")
 
 
@@ -134,7 +134,7 @@ def fits(shown: str, output: str, numbers_vary: bool = False) -> bool:
         else:
             pattern += r"[^\n]*".join(re.escape(part) for part in line.rstrip().split(DOTS)) + r"\n"
     if numbers_vary:
-        pattern = _NUMBER.sub(r"\\d+", pattern)
+        pattern = _NUMBER.sub(lambda _: _NUMBER.pattern, pattern)
     text = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
     return re.fullmatch(pattern, text) is not None
 
