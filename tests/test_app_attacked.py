@@ -49,6 +49,21 @@ def test_the_attacks_of_the_prover_through_the_applications_dsn_hold(site: Site)
     assert proof.role == "app_user (logged in as app_user)"
 
 
+def test_a_table_that_the_application_reads_whole_is_a_breach_through_its_dsn(site: Site) -> None:
+    with site.db.connect() as conn:
+        conn.execute("CREATE POLICY opened ON skills FOR SELECT TO app_user USING (true)")
+        try:
+            proof = prove.prove(
+                site.db.dsn, reference.declared(), app_dsn=site.app_dsn, now=datetime.now(UTC)
+            )
+        finally:
+            conn.execute("DROP POLICY opened ON skills")
+    assert not proof.proven
+    breached = {(o.attack, o.object) for o in proof.outcomes if o.status == "breached"}
+    assert ("read", "skills") in breached
+    assert {name for _, name in breached} == {"skills"}
+
+
 def test_somebody_of_one_tenant_gets_nothing_of_another(site: Site, app: Any, attacker: Attacker) -> None:
     before = rows_of(site.db, B)
     app_attacker.run(attacker, app, examples=6)
