@@ -177,8 +177,9 @@ def test_the_checks_are_clean(world: Subject) -> None:
 LIKE = "like_title(part text, max_rows integer, skip_rows integer)"
 WITHOUT = (
     "CREATE OR REPLACE FUNCTION like_title(part text, max_rows integer DEFAULT NULL, skip_rows integer DEFAULT 0) RETURNS SETOF bigint "
-    "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan "
-    'AS $$SELECT "Id" FROM public."Odd ""docs""" WHERE "Title (en)" ILIKE \'%\' || part || \'%\' ORDER BY "Id" LIMIT $2 OFFSET $3$$'
+    "LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan "
+    'AS $$\n#variable_conflict use_column\nBEGIN\nRETURN QUERY SELECT "Id" FROM "public"."Odd ""docs"""\n'
+    "WHERE \"Title (en)\" ILIKE '%' || part || '%' \nORDER BY \"Id\"\nLIMIT $2 OFFSET $3;\nEND$$"
 )
 SABOTAGES = {
     "a body without the tenant": ([WITHOUT], ("definer-free", LIKE), ["observe.search.like_title"]),
@@ -187,7 +188,16 @@ SABOTAGES = {
             WITHOUT.replace(
                 'WHERE "Title',
                 'WHERE "tenant_id" = current_setting(\'app.current_tenant_id\', true)\nAND ("Title',
-            ).replace("'%' ORDER BY", "'%') OR true\nORDER BY")
+            ).replace("'%' \nORDER BY", "'%' ) OR (true)\nORDER BY")
+        ],
+        ("definer-free", LIKE),
+        ["observe.search.like_title"],
+    ),
+    "another language": (
+        [
+            WITHOUT.replace("plpgsql", "sql")
+            .replace("\n#variable_conflict use_column\nBEGIN\nRETURN QUERY ", "")
+            .replace(";\nEND", "")
         ],
         ("definer-free", LIKE),
         ["observe.search.like_title"],

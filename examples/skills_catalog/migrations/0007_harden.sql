@@ -1061,12 +1061,16 @@ GRANT SELECT ("id", "tenant_id", "search_vector", "category") ON TABLE "public".
 -- app_user may search skills, and gets keys of the session's tenant only.
 -- Step harden.search.search_skills; no table lock.
 CREATE FUNCTION "public"."search_skills"("words" text, "of_category" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF text
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "id" FROM "public"."skills"
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "id" FROM "public"."skills"
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (search_vector @@ websearch_to_tsquery(''english'', words) AND (of_category IS NULL OR category = of_category))
 ORDER BY ts_rank(search_vector, websearch_to_tsquery(''english'', words)) DESC, "id"
-LIMIT $3 OFFSET $4';
+LIMIT $3 OFFSET $4;
+END';
 --> statement-breakpoint
 REVOKE ALL ON FUNCTION "public"."search_skills"(text, text, integer, integer) FROM PUBLIC;
 --> statement-breakpoint

@@ -31,8 +31,8 @@ SABOTAGE = (
 REPAIR = ("DROP MATERIALIZED VIEW sabotage",)
 
 _PATIENCE = {"statement_timeout": "60s", "lock_timeout": "1s"}
-# Of a function: it may not, or it says no, as RAISE does by itself or under the code for a bad parameter.
 _AGAIN = 8  # times that something is asked once more in one world: chance that agrees so often is none
+# Of a function: it may not, or it says no, as RAISE does by itself or under the code for a bad parameter.
 _REFUSALS = ("42501", "P0001", "22023")
 
 

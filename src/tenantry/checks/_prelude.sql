@@ -1,7 +1,7 @@
 -- What every check reads, put before its query. $1 is a JSON object: roles (names of the application), schemas
 -- (those looked at), column and setting of the tenant, tables (what is known of them, with the oids of which), policies (what
--- their expressions came to, with the oids of which), lookups (oids of functions), definers (schema, name, role, settings and
--- the pattern of the body), searched (columns of a table that a search is about), work (policy and role of each login, schema and name of the function that its policy asks).
+-- their expressions came to, with the oids of which), lookups (oids of functions), definers (schema, name, role, settings,
+-- language and the pattern of the body), searched (columns of a table that a search is about), work (policy and role of each login, schema and name of the function that its policy asks).
 WITH param AS (
     SELECT
         $1::pg_catalog.jsonb AS p,
@@ -230,16 +230,16 @@ WITH param AS (
               AND pg_catalog.pg_has_role(o.oid, r.oid, 'USAGE')
         ) AS free,
         -- One that the spec declares, as it is to be: it returns a tenant's id, or keys of the session's tenant.
-        f.prosecdef AND l.lanname = 'sql' AND f.prosqlbody IS NULL
+        f.prosecdef AND f.prosqlbody IS NULL
             AND NOT o.rolsuper AND NOT o.rolbypassrls AND NOT o.rolcanlogin
             AND EXISTS (
                 SELECT FROM param
                 CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(param.p -> 'definers') AS d (
                     schema pg_catalog.text, name pg_catalog.text, role pg_catalog.text, config pg_catalog.jsonb,
-                    pattern pg_catalog.text
+                    language pg_catalog.text, pattern pg_catalog.text
                 )
                 WHERE d.schema = n.nspname AND d.name = f.proname AND d.role = o.rolname AND f.prosrc ~ d.pattern
-                  AND pg_catalog.to_jsonb(f.proconfig) = d.config
+                  AND d.language = l.lanname AND pg_catalog.to_jsonb(f.proconfig) = d.config
             ) AS declared,
         -- One of those that say the session's tenant, to the letter.
         param.p -> 'context' @> pg_catalog.to_jsonb(f.oid::pg_catalog.int8) AS context,

@@ -364,6 +364,7 @@ def _definers(spec: Spec) -> Iterator[Mapping[str, Any]]:
                 "schema": spec.tenancy.tenants.schema,
                 "name": fit(name),
                 "role": role,
+                "language": kind.LANGUAGE,
                 "config": kind.CONFIG,
                 "pattern": kind.pattern(spec, name),
             }

@@ -52,6 +52,7 @@ class Definer:
     create: str
     why: str
     schemas: frozenset[str] = frozenset()
+    language: str = "sql"
 
     @property
     def signature(self) -> str:
@@ -66,7 +67,8 @@ class Definer:
     def function(self, owner: str, callers: tuple[str, ...]) -> Function:
         """As the catalog has it, where it belongs to ``owner`` and these may call it."""
         return Function(
-            *self.name, self.arguments, "sql", "f", True, self.body, self.config, owner=owner, callers=callers, volatility="s"
+            *self.name, self.arguments, self.language, "f", True, self.body, self.config,
+            owner=owner, callers=callers, volatility="s",
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tenantry.steps.backfill import link
 from tenantry.steps.definers import Definer, Kind, each
 
 POLICY = "tenant_resolver"
+LANGUAGE = "sql"
 CONFIG = (definers.PINNED,)
 
 
@@ -97,7 +98,7 @@ def _look_up(c: Conversion, name: str, resolver: Resolver, column: Column, parts
     made = QName(c.tenants.schema, fit(name))
     why = f"{c.spec.roles.app} may ask {display(made)} for the tenant of a value, and learns nothing else from it."
     create = ddl.create_definer(
-        f"{qualified(made)}({argument})", returns, "LANGUAGE sql STABLE STRICT", CONFIG, body
+        f"{qualified(made)}({argument})", returns, f"LANGUAGE {LANGUAGE} STABLE STRICT", CONFIG, body
     )
     return Definer(made, argument, argument, body, CONFIG, reads, create, why)
 

@@ -20,7 +20,9 @@ from tenantry.steps.definers import Definer, Kind, each
 from tenantry.steps.expressions import Expression, Scope
 
 POLICY = "tenant_search"
-# PostgreSQL 18 keeps the plans of SQL functions, and one that was made for a tenant is wrong for another.
+# A plan that was made for one tenant, or for no word in particular, is wrong for another; before PostgreSQL 18 functions
+# in SQL know nothing else, and read the key's index from one end where no order is asked for.
+LANGUAGE = "plpgsql"
 CONFIG = (definers.PINNED, "plan_cache_mode=force_custom_plan")
 PAGE = 20  # rows that the planner counts on; with the usual 1000 it reads the whole table to join them back
 
@@ -100,12 +102,13 @@ def _definer(c: Conversion, name: str, search: Search, table: TenantTable) -> De
         create=ddl.create_definer(
             f"{qualified(made)}({', '.join(written)})",
             returns,
-            f"LANGUAGE sql STABLE ROWS {PAGE}",
+            f"LANGUAGE {LANGUAGE} STABLE ROWS {PAGE}",
             CONFIG,
             body,
         ),
         why=f"{app} may search {display(search.table)}, and gets keys of the session's tenant only.",
         schemas=frozenset(schema for one in found for schema in one.schemas()) - {"pg_catalog"},
+        language=LANGUAGE,
     )
 
 
@@ -114,13 +117,16 @@ def _name(spec: Spec, name: str) -> QName:
 
 
 def _body(search: Search, key: list[str], own: str) -> str:
-    """The query. The spec's text is between parentheses, or a list of its own; the rest is numbered, not named."""
+    """The query. The spec's text is between parentheses, or a list of its own; the rest is numbered, not named.
+
+    What is returned has the names of columns: they mean the columns.
+    """
     count = len(search.arguments)
     order = ", ".join([*([search.order] if search.order is not None else []), columns(key)])
     return (
-        f"SELECT {columns(key)} FROM {qualified(search.table)}\n"
+        f"\n#variable_conflict use_column\nBEGIN\nRETURN QUERY SELECT {columns(key)} FROM {qualified(search.table)}\n"
         f"WHERE {own}\nAND ({search.match})\n"
-        f"ORDER BY {order}\nLIMIT ${count + 1} OFFSET ${count + 2}"
+        f"ORDER BY {order}\nLIMIT ${count + 1} OFFSET ${count + 2};\nEND"
     )
 
 

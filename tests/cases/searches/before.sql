@@ -25,5 +25,5 @@ CREATE TABLE readings_new PARTITION OF readings FOR VALUES FROM ('2025-01-01') T
 CREATE INDEX readings_tags ON readings USING gin (tags jsonb_path_ops);
 INSERT INTO readings (day, id, tags) VALUES ('2024-05-01', 1, '{"level": 1}'), ('2025-05-01', 2, '{"level": 1}'), ('2025-06-01', 3, '{"level": 2}');
 
-CREATE TABLE settings (id text CONSTRAINT settings_pkey PRIMARY KEY, value text NOT NULL);
+CREATE TABLE settings (id varchar(40) CONSTRAINT settings_pkey PRIMARY KEY, value text NOT NULL);
 INSERT INTO settings VALUES ('default', 'x');

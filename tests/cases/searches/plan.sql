@@ -204,60 +204,80 @@ GRANT SELECT ("id", "tenant_id", "value") ON TABLE "public"."settings" TO "case_
 
 -- observe.search.close_title
 CREATE FUNCTION "public"."close_title"("wanted" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "Id" FROM "public"."Odd ""docs"""
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND ("Title (en)" OPERATOR("Ext tools".%) wanted)
 ORDER BY "Title (en)" OPERATOR("Ext tools".<->) wanted, "Id"
-LIMIT $2 OFFSET $3';
+LIMIT $2 OFFSET $3;
+END';
 REVOKE ALL ON FUNCTION "public"."close_title"(text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."close_title"(text, integer, integer) TO "app_user";
 ALTER FUNCTION "public"."close_title"(text, integer, integer) OWNER TO "case_searcher";
 
 -- observe.search.like_title
 CREATE FUNCTION "public"."like_title"("part" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "Id" FROM "public"."Odd ""docs"""
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND ("Title (en)" ILIKE ''%'' || part || ''%'' )
 ORDER BY "Id"
-LIMIT $2 OFFSET $3';
+LIMIT $2 OFFSET $3;
+END';
 REVOKE ALL ON FUNCTION "public"."like_title"(text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."like_title"(text, integer, integer) TO "app_user";
 ALTER FUNCTION "public"."like_title"(text, integer, integer) OWNER TO "case_searcher";
 
 -- observe.search.readings_with
 CREATE FUNCTION "public"."readings_with"("wanted" jsonb, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS TABLE ("day" date, "id" integer)
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "day", "id" FROM "public"."readings"
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "day", "id" FROM "public"."readings"
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (tags @> wanted)
 ORDER BY "day", "id"
-LIMIT $2 OFFSET $3';
+LIMIT $2 OFFSET $3;
+END';
 REVOKE ALL ON FUNCTION "public"."readings_with"(jsonb, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."readings_with"(jsonb, integer, integer) TO "app_user";
 ALTER FUNCTION "public"."readings_with"(jsonb, integer, integer) OWNER TO "case_searcher";
 
 -- observe.search.search docs
 CREATE FUNCTION "public"."search docs"("words" text, "of_kind" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF bigint
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "Id" FROM "public"."Odd ""docs"""
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "Id" FROM "public"."Odd ""docs"""
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (found @@ websearch_to_tsquery(''english'', words) AND (of_kind IS NULL OR kind = of_kind))
 ORDER BY ts_rank(found, websearch_to_tsquery(''english'', words)) DESC, "order", "Id"
-LIMIT $3 OFFSET $4';
+LIMIT $3 OFFSET $4;
+END';
 REVOKE ALL ON FUNCTION "public"."search docs"(text, text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."search docs"(text, text, integer, integer) TO "app_user";
 ALTER FUNCTION "public"."search docs"(text, text, integer, integer) OWNER TO "case_searcher";
 
 -- observe.search.settings_like
-CREATE FUNCTION "public"."settings_like"("part" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF text
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "id" FROM "public"."settings"
+CREATE FUNCTION "public"."settings_like"("part" text, "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF character varying
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "id" FROM "public"."settings"
 WHERE "tenant_id" = current_setting(''app.current_tenant_id'', true)
 AND (value LIKE part || ''%'')
 ORDER BY "id"
-LIMIT $2 OFFSET $3';
+LIMIT $2 OFFSET $3;
+END';
 REVOKE ALL ON FUNCTION "public"."settings_like"(text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."settings_like"(text, integer, integer) TO "app_user";
 ALTER FUNCTION "public"."settings_like"(text, integer, integer) OWNER TO "case_searcher";

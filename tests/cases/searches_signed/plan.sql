@@ -195,12 +195,16 @@ GRANT SELECT ("id", "tenant_id", "tags", "name") ON TABLE "public"."skills" TO "
 
 -- observe.search.tagged
 CREATE FUNCTION "public"."tagged"("wanted" text[], "max_rows" integer DEFAULT NULL, "skip_rows" integer DEFAULT 0) RETURNS SETOF uuid
-LANGUAGE sql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS 'SELECT "id" FROM "public"."skills"
+LANGUAGE plpgsql STABLE ROWS 20 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS '
+#variable_conflict use_column
+BEGIN
+RETURN QUERY SELECT "id" FROM "public"."skills"
 WHERE "tenant_id" = coalesce("tenant_context"."current_tenant"(), "tenant_context"."no_tenant"()::uuid)
 AND (tags @> wanted)
 ORDER BY name, "id"
-LIMIT $2 OFFSET $3';
+LIMIT $2 OFFSET $3;
+END';
 REVOKE ALL ON FUNCTION "public"."tagged"(text[], integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION "public"."tagged"(text[], integer, integer) TO "app_user";
 ALTER FUNCTION "public"."tagged"(text[], integer, integer) OWNER TO "case_searcher";
